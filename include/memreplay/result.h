@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MEMREPLAY_RESULT_H
+#define MEMREPLAY_RESULT_H
+
+/*
+ * Results: what an allocator, real or simulated, did with a trace; and the
+ * table of metrics that names each figure.
+ *
+ * All members are exact integers. Ratios are made from two of them by the
+ * table's rows. "After any event" in the words below means after each malloc,
+ * free or limit change has been carried out completely.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "memreplay/base.h"
+#include "memreplay/policy.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mr_result {
+	uint64_t events; /* everything in the trace after its header */
+	uint64_t mallocs;
+	uint64_t frees;
+	uint64_t hits;            /* mallocs served from the cache */
+	uint64_t misses;          /* mallocs served by the system */
+	uint64_t larger_hits;     /* hits on a block larger than asked for */
+	uint64_t slack_bytes;     /* capacity beyond the request, summed over hits */
+	uint64_t requested_bytes; /* summed over mallocs */
+	uint64_t hit_bytes;       /* requested bytes, summed over hits */
+
+	uint64_t rejected_frees; /* blocks that did not fit under the limit */
+	uint64_t rejected_bytes;
+	uint64_t evicted_blocks; /* cached blocks returned, for whatever reason */
+	uint64_t evicted_bytes;
+	uint64_t evictions_by_limit; /* of those: because the limit was lowered */
+	uint64_t evicted_bytes_by_limit;
+	uint64_t cleared_blocks; /* of those: because the cache was cleared */
+	uint64_t cleared_bytes;
+
+	uint64_t active_bytes; /* at the end: capacities of live blocks */
+	uint64_t cached_bytes; /* at the end */
+	uint64_t live_blocks;
+	uint64_t cached_blocks;
+	uint64_t peak_active_bytes;      /* of the whole trace */
+	uint64_t peak_since_reset_bytes; /* what MLX would report as peak memory */
+	uint64_t peak_cached_bytes;
+	uint64_t peak_total_bytes; /* of active + cached */
+
+	uint64_t cache_limit;              /* in force at the end; MR_UNLIMITED: none */
+	uint64_t memory_limit;             /* in force at the end; MR_UNLIMITED: none */
+	uint64_t limit_changes;            /* cache limit changes carried out */
+	uint64_t max_overshoot_bytes;      /* cached above the limit, after any event */
+	uint64_t events_over_limit;        /* events after which cached > limit */
+	uint64_t events_over_memory_limit; /* events after which active > limit */
+};
+
+/* Which part of a report a metric belongs to. */
+enum mr_section {
+	MR_SECTION_RESULT = 1,
+	MR_SECTION_LIMITS = 2 /* limit_enforcement; a metric can be in both */
+};
+
+/* Which direction users want. */
+enum mr_better { MR_BETTER_NONE, MR_BETTER_HIGHER, MR_BETTER_LOWER };
+
+struct mr_metric {
+	const char *name; /* JSON key, CSV column and --expect name */
+	const char *help; /* one line, no full stop */
+	enum mr_unit unit;
+	enum mr_better better;
+	unsigned sections; /* enum mr_section, or-ed */
+	size_t offset;     /* of a uint64_t in struct mr_result */
+	size_t divisor;    /* MR_UNIT_RATIO: offset of the uint64_t to divide by */
+};
+
+/* The table of metrics, *count rows; static storage. */
+MR_API const struct mr_metric *mr_metrics(size_t *count);
+
+/* The row called name, or NULL. */
+MR_API const struct mr_metric *mr_metric_find(const char *name);
+
+/* The value of a metric that is not a ratio. */
+MR_API uint64_t mr_metric_count(
+	const struct mr_metric *metric, const struct mr_result *result);
+
+/* The value of any metric as a double; a ratio of nothing is 0. */
+MR_API double mr_metric_value(
+	const struct mr_metric *metric, const struct mr_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
