@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program: finds the command, runs it, and sees to it that what it printed
+ * has been written.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/nearest.h"
+#include "cli/command.h"
+
+static const struct mr_command *const commands[] = {
+	NULL,
+};
+
+static const struct mr_command *
+find(const char *name)
+{
+	for (size_t i = 0; commands[i]; i++)
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}
+
+static int
+unknown_command(const char *name)
+{
+	struct mr_nearest nearest = {.text = name};
+
+	for (size_t i = 0; commands[i]; i++)
+		mr_nearest_offer(&nearest, commands[i]->name);
+	if (nearest.name)
+		return mr_say_usage(NULL, "there is no command \"%s\"; did you mean %s?",
+			name, nearest.name);
+	return mr_say_usage(NULL, "there is no command \"%s\"", name);
+}
+
+static int
+print_help(void)
+{
+	puts("Usage: memreplay COMMAND [OPTION]... [OPERAND]...\n"
+	     "Shows what a caching allocator does with the allocations of a real "
+	     "program.\n\nCommands:");
+	for (size_t i = 0; commands[i]; i++)
+		printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	puts("  help       print the help of a command\n\n"
+	     "Options:\n"
+	     "  -h, --help     print this help and exit\n"
+	     "  -V, --version  print the version and exit\n\n"
+	     "'memreplay COMMAND --help' tells the options of a command.\n"
+	     "Exit status: 0 done, 1 failed, 2 wrong use, 3 an expectation does not "
+	     "hold.");
+	return MR_EXIT_DONE;
+}
+
+static int
+print_help_of(char **names)
+{
+	const struct mr_command *command;
+
+	if (!names[0])
+		return print_help();
+	if (names[1])
+		return mr_say_usage(
+			NULL, "help: \"%s\" is one operand too many", names[1]);
+	command = find(names[0]);
+	if (!command)
+		return unknown_command(names[0]);
+	mr_command_help(command, stdout);
+	return MR_EXIT_DONE;
+}
+
+static int
+dispatch(int argc, char **argv)
+{
+	const struct mr_command *command;
+
+	if (argc < 2)
+		return mr_say_usage(NULL, "a command is missing");
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return print_help();
+	if (!strcmp(argv[1], "help"))
+		return print_help_of(argv + 2);
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("memreplay %s\n", mr_version());
+		return MR_EXIT_DONE;
+	}
+	if (argv[1][0] == '-')
+		return mr_say_usage(NULL, "there is no option %s", argv[1]);
+	command = find(argv[1]);
+	if (!command)
+		return unknown_command(argv[1]);
+	return command->run(command, argc - 1, argv + 1);
+}
+
+/*
+ * A standard stream that the caller closed must not become a file we open:
+ * each gets a descriptor that cannot be written to.
+ */
+static void
+keep_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	keep_standard_streams();
+	/*
+	 * A closed pipe is then a failed write, answered below. Who runs another
+	 * program gives it back its default first.
+	 */
+	signal(SIGPIPE, SIG_IGN);
+	status = dispatch(argc, argv);
+	errno = 0;
+	if (fflush(stdout) || ferror(stdout)) {
+		mr_say("standard output: %s", errno ? strerror(errno) : "write failed");
+		return MR_EXIT_FAILED;
+	}
+	return status;
+}
