@@ -31,8 +31,8 @@ struct mr_cache;
 
 /*
  * Where blocks come from and go to; NULL in the options means malloc() and
- * free() of the C library. The calls are made with the allocator's lock held,
- * so they must not call back into the same allocator.
+ * free() of the C library. Called without the allocator's lock, from whichever
+ * threads use the allocator.
  */
 struct mr_device {
 	/* Returns bytes bytes aligned to align (a power of two), or NULL. */
@@ -101,7 +101,7 @@ MR_API uint64_t mr_cache_active(struct mr_cache *cache);
 MR_API uint64_t mr_cache_cached(struct mr_cache *cache);
 MR_API uint64_t mr_cache_peak(struct mr_cache *cache);
 
-/* All counters at one moment. `events` counts the calls that changed them. */
+/* All counters at one moment. `events` is mallocs + frees. */
 MR_API void mr_cache_result(struct mr_cache *cache, struct mr_result *out);
 
 /*

@@ -42,6 +42,8 @@ struct mr_result {
 	uint64_t cleared_blocks; /* of those: because the cache was cleared */
 	uint64_t cleared_bytes;
 
+	uint64_t stale_bytes; /* cached, then evicted or left to the end, not reused */
+
 	uint64_t active_bytes; /* at the end: capacities of live blocks */
 	uint64_t cached_bytes; /* at the end */
 	uint64_t live_blocks;

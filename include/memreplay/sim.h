@@ -57,6 +57,9 @@ MR_API MR_MUST_CHECK enum mr_status mr_sim_run(struct mr_sim *sim,
 /* The figures so far. */
 MR_API void mr_sim_result(const struct mr_sim *sim, struct mr_result *out);
 
+/* How many set_cache_limit events were ignored, for keep_limits was false. */
+MR_API uint64_t mr_sim_ignored_limits(const struct mr_sim *sim);
+
 /* Proves the simulation's invariants; MR_EINVAL if one is broken. */
 MR_API MR_MUST_CHECK enum mr_status mr_sim_check(
 	const struct mr_sim *sim, struct mr_error *err);

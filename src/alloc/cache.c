@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "memreplay/cache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc/core.h"
+#include "base/error.h"
+
+/*
+ * What stands before each block:
+ *
+ *   |<- prefix: the alignment, at least sizeof(struct tag) ->|<- capacity ->|
+ *   |  unused                                  | struct tag  |  the block   |
+ *                                                            ^ what users see
+ */
+struct tag {
+	union {
+		uint32_t block;    /* the block's number in the core */
+		struct tag *leave; /* in a list of blocks on their way out */
+	};
+	uint64_t bytes; /* on its way out: what to give to the device */
+};
+
+struct mr_cache {
+	pthread_mutex_t lock; /* over the core and leaving */
+	struct mr_core core;
+	struct tag *leaving; /* evicted under the lock, released after it */
+	struct mr_device device;
+	size_t prefix;
+};
+
+static void *
+c_library_reserve(void *context, size_t bytes, size_t align)
+{
+	void *memory;
+
+	(void)context;
+	if (align <= _Alignof(max_align_t))
+		return malloc(bytes);
+	return posix_memalign(&memory, align, bytes) ? NULL : memory;
+}
+
+static void
+c_library_release(void *context, void *memory, size_t bytes)
+{
+	(void)context;
+	(void)bytes;
+	free(memory);
+}
+
+static const struct mr_device c_library = {c_library_reserve, c_library_release, NULL};
+
+static struct tag *
+tag_of(const void *memory)
+{
+	return (struct tag *)(uintptr_t)memory - 1;
+}
+
+/* Called by the core, under the lock. */
+static void
+leave(void *context, struct mr_block *block, uint64_t capacity)
+{
+	struct mr_cache *cache = context;
+	struct tag *tag = tag_of(block->memory);
+
+	tag->bytes = capacity + cache->prefix;
+	tag->leave = cache->leaving;
+	cache->leaving = tag;
+}
+
+static struct tag *
+take_leaving(struct mr_cache *cache)
+{
+	struct tag *list = cache->leaving;
+
+	cache->leaving = NULL;
+	return list;
+}
+
+static void
+release(struct mr_cache *cache, struct tag *tag)
+{
+	void *memory = (char *)(tag + 1) - cache->prefix;
+
+	cache->device.release(cache->device.context, memory, tag->bytes);
+}
+
+/* Without the lock: the system may take its time. */
+static void
+release_all(struct mr_cache *cache, struct tag *list)
+{
+	while (list) {
+		struct tag *next = list->leave;
+
+		release(cache, list);
+		list = next;
+	}
+}
+
+static enum mr_status
+set_up(struct mr_cache *cache, const struct mr_cache_options *options,
+	struct mr_error *err)
+{
+	size_t alignment = options->alignment ? options->alignment : 16;
+
+	if (options->struct_size != sizeof(*options))
+		return mr_fail(err, MR_EINVAL, "mr_cache_options of unknown size %zu",
+			options->struct_size);
+	if (alignment < 16 || alignment > 4096 || (alignment & (alignment - 1)))
+		return mr_fail(err, MR_EINVAL,
+			"alignment %zu: expected a power of two from 16 to 4096",
+			alignment);
+	_Static_assert(sizeof(struct tag) == 16, "the least prefix must hold a tag");
+	cache->prefix = alignment;
+	cache->device = options->device ? *options->device : c_library;
+	cache->core.evict = leave;
+	cache->core.context = cache;
+	return MR_OK;
+}
+
+enum mr_status
+mr_cache_new(struct mr_cache **out, const struct mr_cache_options *options,
+	struct mr_error *err)
+{
+	struct mr_cache_options defaults = {.struct_size = sizeof(defaults)};
+	struct mr_cache *cache = calloc(1, sizeof(*cache));
+	enum mr_status st;
+
+	*out = NULL;
+	if (!cache)
+		return mr_fail_memory(err);
+	if (!options) {
+		if ((st = mr_policy_init(&defaults.policy, "mlx-cpu", err)))
+			goto out;
+		options = &defaults;
+	}
+	if ((st = mr_core_init(&cache->core, &options->policy, err)) ||
+		(st = set_up(cache, options, err)))
+		goto out;
+	if (pthread_mutex_init(&cache->lock, NULL)) {
+		st = mr_fail_memory(err);
+		goto out;
+	}
+	*out = cache;
+	return MR_OK;
+out:
+	mr_core_fini(&cache->core);
+	free(cache);
+	return st;
+}
+
+void
+mr_cache_free(struct mr_cache *cache)
+{
+	if (!cache)
+		return;
+	mr_cache_clear(cache);
+	pthread_mutex_destroy(&cache->lock);
+	mr_core_fini(&cache->core);
+	free(cache);
+}
+
+/* A miss: the block's number is set aside while the system is asked for memory. */
+static void *
+alloc_new(struct mr_cache *cache, size_t size, uint32_t block)
+{
+	char *memory = NULL;
+	size_t bytes;
+
+	if (!__builtin_add_overflow(size, cache->prefix, &bytes))
+		memory = cache->device.reserve(
+			cache->device.context, bytes, cache->prefix);
+	pthread_mutex_lock(&cache->lock);
+	if (memory) {
+		memory += cache->prefix;
+		tag_of(memory)->block = block;
+		cache->core.blocks[block].memory = memory;
+		mr_core_commit(&cache->core, block);
+	} else {
+		mr_core_cancel(&cache->core, block);
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return memory;
+}
+
+void *
+mr_cache_alloc(struct mr_cache *cache, size_t size)
+{
+	void *memory = NULL;
+	uint32_t block;
+	enum mr_status st;
+
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	pthread_mutex_lock(&cache->lock);
+	block = mr_core_reuse(&cache->core, size);
+	if (block != MR_NONE) {
+		memory = cache->core.blocks[block].memory;
+		pthread_mutex_unlock(&cache->lock);
+		return memory;
+	}
+	st = mr_core_prepare(&cache->core, size, &block, NULL);
+	pthread_mutex_unlock(&cache->lock);
+	return st ? NULL : alloc_new(cache, size, block);
+}
+
+void
+mr_cache_dealloc(struct mr_cache *cache, void *memory)
+{
+	struct tag *tag;
+	uint64_t capacity;
+	bool cached;
+
+	if (!memory)
+		return;
+	tag = tag_of(memory);
+	pthread_mutex_lock(&cache->lock);
+	capacity = mr_core_capacity(&cache->core, tag->block);
+	cached = mr_core_free(&cache->core, tag->block);
+	pthread_mutex_unlock(&cache->lock);
+	if (!cached) {
+		tag->bytes = capacity + cache->prefix;
+		release(cache, tag);
+	}
+}
+
+size_t
+mr_cache_capacity(struct mr_cache *cache, const void *memory)
+{
+	size_t capacity;
+
+	if (!memory)
+		return 0;
+	pthread_mutex_lock(&cache->lock);
+	capacity = mr_core_capacity(&cache->core, tag_of(memory)->block);
+	pthread_mutex_unlock(&cache->lock);
+	return capacity;
+}
+
+uint64_t
+mr_cache_set_limit(struct mr_cache *cache, uint64_t limit)
+{
+	struct tag *list;
+	uint64_t old;
+
+	pthread_mutex_lock(&cache->lock);
+	old = mr_core_set_limit(&cache->core, limit);
+	list = take_leaving(cache);
+	pthread_mutex_unlock(&cache->lock);
+	release_all(cache, list);
+	return old;
+}
+
+uint64_t
+mr_cache_set_memory_limit(struct mr_cache *cache, uint64_t limit)
+{
+	uint64_t old;
+
+	pthread_mutex_lock(&cache->lock);
+	old = mr_core_set_memory_limit(&cache->core, limit);
+	pthread_mutex_unlock(&cache->lock);
+	return old;
+}
+
+void
+mr_cache_clear(struct mr_cache *cache)
+{
+	struct tag *list;
+
+	pthread_mutex_lock(&cache->lock);
+	mr_core_clear(&cache->core);
+	list = take_leaving(cache);
+	pthread_mutex_unlock(&cache->lock);
+	release_all(cache, list);
+}
+
+void
+mr_cache_reset_peak(struct mr_cache *cache)
+{
+	pthread_mutex_lock(&cache->lock);
+	mr_core_reset_peak(&cache->core);
+	pthread_mutex_unlock(&cache->lock);
+}
+
+/* One of the core's figures, read under the lock. */
+static uint64_t
+read_figure(struct mr_cache *cache, const uint64_t *figure)
+{
+	uint64_t value;
+
+	pthread_mutex_lock(&cache->lock);
+	value = *figure;
+	pthread_mutex_unlock(&cache->lock);
+	return value;
+}
+
+uint64_t
+mr_cache_active(struct mr_cache *cache)
+{
+	return read_figure(cache, &cache->core.active);
+}
+
+uint64_t
+mr_cache_cached(struct mr_cache *cache)
+{
+	return read_figure(cache, &cache->core.cached);
+}
+
+uint64_t
+mr_cache_peak(struct mr_cache *cache)
+{
+	return read_figure(cache, &cache->core.peak);
+}
+
+void
+mr_cache_result(struct mr_cache *cache, struct mr_result *out)
+{
+	pthread_mutex_lock(&cache->lock);
+	mr_core_result(&cache->core, out);
+	pthread_mutex_unlock(&cache->lock);
+	out->events = out->mallocs + out->frees;
+}
+
+enum mr_status
+mr_cache_check(struct mr_cache *cache, struct mr_error *err)
+{
+	enum mr_status st;
+
+	pthread_mutex_lock(&cache->lock);
+	st = mr_core_check(&cache->core, err);
+	pthread_mutex_unlock(&cache->lock);
+	return st;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "memreplay/result.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define AT(member)   offsetof(struct mr_result, member)
+
+#define BOTH (MR_SECTION_RESULT | MR_SECTION_LIMITS)
+
+/* clang-format off */
+static const struct mr_metric metrics[] = {
+	{ "events", "events in the trace", MR_UNIT_COUNT, MR_BETTER_NONE,
+		MR_SECTION_RESULT, AT(events), 0 },
+	{ "mallocs", "requests for a block", MR_UNIT_COUNT, MR_BETTER_NONE,
+		MR_SECTION_RESULT, AT(mallocs), 0 },
+	{ "frees", "blocks freed", MR_UNIT_COUNT, MR_BETTER_NONE,
+		MR_SECTION_RESULT, AT(frees), 0 },
+	{ "hits", "mallocs served from the cache", MR_UNIT_COUNT, MR_BETTER_HIGHER,
+		MR_SECTION_RESULT, AT(hits), 0 },
+	{ "misses", "mallocs served by the system", MR_UNIT_COUNT, MR_BETTER_LOWER,
+		MR_SECTION_RESULT, AT(misses), 0 },
+	{ "hit_rate", "hits / mallocs", MR_UNIT_RATIO, MR_BETTER_HIGHER,
+		MR_SECTION_RESULT, AT(hits), AT(mallocs) },
+	{ "byte_hit_rate", "requested bytes served by hits / requested bytes",
+		MR_UNIT_RATIO, MR_BETTER_HIGHER,
+		MR_SECTION_RESULT, AT(hit_bytes), AT(requested_bytes) },
+	{ "requested_bytes", "bytes asked for, summed over mallocs", MR_UNIT_BYTES,
+		MR_BETTER_NONE, MR_SECTION_RESULT, AT(requested_bytes), 0 },
+	{ "hit_bytes", "bytes asked for, summed over hits", MR_UNIT_BYTES,
+		MR_BETTER_HIGHER, MR_SECTION_RESULT, AT(hit_bytes), 0 },
+	{ "larger_hits", "hits on a block larger than the request", MR_UNIT_COUNT,
+		MR_BETTER_NONE, MR_SECTION_RESULT, AT(larger_hits), 0 },
+	{ "slack_bytes", "capacity beyond the request, summed over hits", MR_UNIT_BYTES,
+		MR_BETTER_LOWER, MR_SECTION_RESULT, AT(slack_bytes), 0 },
+	{ "evicted_blocks", "cached blocks returned to the system, for any reason",
+		MR_UNIT_COUNT, MR_BETTER_LOWER, MR_SECTION_RESULT, AT(evicted_blocks), 0 },
+	{ "evicted_bytes", "capacity of the evicted blocks", MR_UNIT_BYTES,
+		MR_BETTER_LOWER, MR_SECTION_RESULT, AT(evicted_bytes), 0 },
+	{ "stale_bytes", "cached, then evicted or left to the end without reuse",
+		MR_UNIT_BYTES, MR_BETTER_LOWER, MR_SECTION_RESULT, AT(stale_bytes), 0 },
+	{ "active_bytes", "capacity of the blocks live at the end", MR_UNIT_BYTES,
+		MR_BETTER_NONE, MR_SECTION_RESULT, AT(active_bytes), 0 },
+	{ "cached_bytes", "capacity of the blocks cached at the end", MR_UNIT_BYTES,
+		MR_BETTER_NONE, MR_SECTION_RESULT, AT(cached_bytes), 0 },
+	{ "live_blocks", "blocks live at the end", MR_UNIT_COUNT, MR_BETTER_NONE,
+		MR_SECTION_RESULT, AT(live_blocks), 0 },
+	{ "cached_blocks", "blocks cached at the end", MR_UNIT_COUNT, MR_BETTER_NONE,
+		MR_SECTION_RESULT, AT(cached_blocks), 0 },
+	{ "peak_active_bytes", "highest active memory of the whole trace", MR_UNIT_BYTES,
+		MR_BETTER_LOWER, MR_SECTION_RESULT, AT(peak_active_bytes), 0 },
+	{ "peak_since_reset_bytes", "highest active memory since the last reset of the peak",
+		MR_UNIT_BYTES, MR_BETTER_LOWER, MR_SECTION_RESULT,
+		AT(peak_since_reset_bytes), 0 },
+	{ "peak_total_bytes", "highest active + cached memory", MR_UNIT_BYTES,
+		MR_BETTER_LOWER, MR_SECTION_RESULT, AT(peak_total_bytes), 0 },
+	{ "cache_limit", "cache limit in force at the end", MR_UNIT_BYTES, MR_BETTER_NONE,
+		MR_SECTION_LIMITS, AT(cache_limit), 0 },
+	{ "peak_cached_bytes", "highest cached memory", MR_UNIT_BYTES, MR_BETTER_LOWER,
+		BOTH, AT(peak_cached_bytes), 0 },
+	{ "max_overshoot_bytes", "most cached memory above the limit", MR_UNIT_BYTES,
+		MR_BETTER_LOWER, MR_SECTION_LIMITS, AT(max_overshoot_bytes), 0 },
+	{ "events_over_limit", "events that left cached memory above the limit",
+		MR_UNIT_COUNT, MR_BETTER_LOWER, MR_SECTION_LIMITS, AT(events_over_limit), 0 },
+	{ "rejected_frees", "freed blocks that did not fit under the limit", MR_UNIT_COUNT,
+		MR_BETTER_LOWER, BOTH, AT(rejected_frees), 0 },
+	{ "rejected_bytes", "capacity of the rejected blocks", MR_UNIT_BYTES,
+		MR_BETTER_LOWER, BOTH, AT(rejected_bytes), 0 },
+	{ "limit_changes", "changes of the cache limit", MR_UNIT_COUNT, MR_BETTER_NONE,
+		MR_SECTION_LIMITS, AT(limit_changes), 0 },
+	{ "evictions_by_limit", "blocks evicted because the limit was lowered",
+		MR_UNIT_COUNT, MR_BETTER_LOWER, MR_SECTION_LIMITS, AT(evictions_by_limit), 0 },
+	{ "evicted_bytes_by_limit", "capacity of the blocks evicted by the limit",
+		MR_UNIT_BYTES, MR_BETTER_LOWER, MR_SECTION_LIMITS,
+		AT(evicted_bytes_by_limit), 0 },
+	{ "cleared_blocks", "blocks evicted by clearing the cache", MR_UNIT_COUNT,
+		MR_BETTER_NONE, MR_SECTION_LIMITS, AT(cleared_blocks), 0 },
+	{ "cleared_bytes", "capacity of the cleared blocks", MR_UNIT_BYTES, MR_BETTER_NONE,
+		MR_SECTION_LIMITS, AT(cleared_bytes), 0 },
+	{ "memory_limit", "memory limit in force at the end", MR_UNIT_BYTES,
+		MR_BETTER_NONE, MR_SECTION_LIMITS, AT(memory_limit), 0 },
+	{ "events_over_memory_limit", "events that left active memory above the limit",
+		MR_UNIT_COUNT, MR_BETTER_LOWER, MR_SECTION_LIMITS,
+		AT(events_over_memory_limit), 0 },
+};
+/* clang-format on */
+
+const struct mr_metric *
+mr_metrics(size_t *count)
+{
+	*count = COUNT(metrics);
+	return metrics;
+}
+
+const struct mr_metric *
+mr_metric_find(const char *name)
+{
+	for (size_t i = 0; i < COUNT(metrics); i++)
+		if (!strcmp(metrics[i].name, name))
+			return &metrics[i];
+	return NULL;
+}
+
+static uint64_t
+member(const struct mr_result *result, size_t offset)
+{
+	return *(const uint64_t *)(const void *)((const char *)result + offset);
+}
+
+uint64_t
+mr_metric_count(const struct mr_metric *metric, const struct mr_result *result)
+{
+	return member(result, metric->offset);
+}
+
+double
+mr_metric_value(const struct mr_metric *metric, const struct mr_result *result)
+{
+	double value = (double)member(result, metric->offset);
+	uint64_t divisor;
+
+	if (metric->unit != MR_UNIT_RATIO)
+		return value;
+	divisor = member(result, metric->divisor);
+	return divisor ? value / (double)divisor : 0;
+}

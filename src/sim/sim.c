@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "memreplay/sim.h"
+
+#include <stdlib.h>
+
+#include "alloc/core.h"
+#include "base/error.h"
+
+struct mr_sim {
+	struct mr_core core;
+	uint32_t *blocks; /* the block in each slot */
+	uint32_t slot_space;
+	bool keep_limits;
+	uint64_t events;
+	uint64_t ignored_limits;
+};
+
+enum mr_status
+mr_sim_new(struct mr_sim **out, const struct mr_policy *policy, bool keep_limits,
+	struct mr_error *err)
+{
+	struct mr_sim *sim = calloc(1, sizeof(*sim));
+	enum mr_status st;
+
+	*out = NULL;
+	if (!sim)
+		return mr_fail_memory(err);
+	sim->keep_limits = keep_limits;
+	st = mr_core_init(&sim->core, policy, err);
+	if (st)
+		mr_sim_free(sim);
+	else
+		*out = sim;
+	return st;
+}
+
+void
+mr_sim_free(struct mr_sim *sim)
+{
+	if (!sim)
+		return;
+	mr_core_fini(&sim->core);
+	free(sim->blocks);
+	free(sim);
+}
+
+static enum mr_status
+reserve_slot(struct mr_sim *sim, uint32_t slot, struct mr_error *err)
+{
+	size_t space = (size_t)slot + slot / 2 + 64;
+	uint32_t *blocks = realloc(sim->blocks, space * sizeof(*blocks));
+
+	if (!blocks)
+		return mr_fail_memory(err);
+	sim->blocks = blocks;
+	sim->slot_space = space > UINT32_MAX ? UINT32_MAX : (uint32_t)space;
+	return MR_OK;
+}
+
+static inline enum mr_status
+step_malloc(
+	struct mr_sim *sim, const struct mr_event *event, bool *hit, struct mr_error *err)
+{
+	uint32_t block = mr_core_reuse(&sim->core, event->size);
+	enum mr_status st;
+
+	*hit = block != MR_NONE;
+	if (!*hit) {
+		if ((st = mr_core_prepare(&sim->core, event->size, &block, err)))
+			return st;
+		mr_core_commit(&sim->core, block);
+	}
+	if (event->slot >= sim->slot_space && (st = reserve_slot(sim, event->slot, err)))
+		return st;
+	sim->blocks[event->slot] = block;
+	return MR_OK;
+}
+
+/* Everything that is neither malloc nor free, and seldom. */
+static void
+step_other(struct mr_sim *sim, const struct mr_event *event)
+{
+	switch ((enum mr_op)event->op) {
+	case MR_OP_SET_CACHE_LIMIT:
+		if (sim->keep_limits)
+			mr_core_set_limit(&sim->core, event->bytes);
+		else
+			sim->ignored_limits++;
+		break;
+	case MR_OP_SET_MEMORY_LIMIT:
+		mr_core_set_memory_limit(&sim->core, event->bytes);
+		break;
+	case MR_OP_CLEAR_CACHE:
+		mr_core_clear(&sim->core);
+		break;
+	case MR_OP_RESET_PEAK:
+		mr_core_reset_peak(&sim->core);
+		break;
+	case MR_OP_MALLOC:
+	case MR_OP_FREE:
+	case MR_OP_MARK:
+	case MR_OP_COUNTERS:
+		break;
+	}
+}
+
+static inline enum mr_status
+step(struct mr_sim *sim, const struct mr_event *event, bool *hit, struct mr_error *err)
+{
+	sim->events++;
+	if (event->op == MR_OP_MALLOC)
+		return step_malloc(sim, event, hit, err);
+	if (event->op == MR_OP_FREE)
+		mr_core_free(&sim->core, sim->blocks[event->slot]);
+	else
+		step_other(sim, event);
+	return MR_OK;
+}
+
+enum mr_status
+mr_sim_step(struct mr_sim *sim, const struct mr_event *event, struct mr_outcome *outcome,
+	struct mr_error *err)
+{
+	bool hit = false;
+	enum mr_status st = step(sim, event, &hit, err);
+
+	if (!st && outcome && event->op == MR_OP_MALLOC) {
+		outcome->hit = hit;
+		outcome->capacity =
+			mr_core_capacity(&sim->core, sim->blocks[event->slot]);
+	}
+	return st;
+}
+
+enum mr_status
+mr_sim_run(struct mr_sim *sim, const struct mr_event *events, size_t count,
+	struct mr_error *err)
+{
+	enum mr_status st = MR_OK;
+	bool hit;
+
+	for (size_t i = 0; i < count && !st; i++)
+		st = step(sim, &events[i], &hit, err);
+	return st;
+}
+
+void
+mr_sim_result(const struct mr_sim *sim, struct mr_result *out)
+{
+	mr_core_result(&sim->core, out);
+	out->events = sim->events;
+}
+
+uint64_t
+mr_sim_ignored_limits(const struct mr_sim *sim)
+{
+	return sim->ignored_limits;
+}
+
+enum mr_status
+mr_sim_check(const struct mr_sim *sim, struct mr_error *err)
+{
+	return mr_core_check(&sim->core, err);
+}
