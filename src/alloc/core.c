@@ -13,7 +13,7 @@ mr_core_init(struct mr_core *core, const struct mr_policy *policy, struct mr_err
 	memset(core, 0, sizeof(*core));
 	core->policy = *policy;
 	core->oldest = core->newest = core->unused = MR_NONE;
-	return mr_sizes_init(&core->sizes, 1, err);
+	return mr_sizes_init(&core->sizes, err);
 }
 
 void
@@ -52,7 +52,7 @@ forget_idle_classes(struct mr_core *core, struct mr_error *err)
 		return st;
 	for (uint32_t class = 0; class < core->sizes.class_count; class ++)
 		if (core->queues[class].blocks && core->queues[class].head != MR_NONE)
-			mr_sizes_fill(&core->sizes, 0, class);
+			mr_sizes_fill(&core->sizes, class);
 	return MR_OK;
 }
 
@@ -301,7 +301,7 @@ check_queue(const struct mr_core *core, uint32_t class, uint32_t *order, uint32_
 {
 	const struct mr_class *c = &core->sizes.classes[class];
 	const struct mr_queue *queue = &core->queues[class];
-	uint64_t word = *mr_sizes_word(&core->sizes, c->node, 0);
+	uint64_t word = core->sizes.nodes[c->node].word;
 	uint32_t last = 0;
 
 	if ((word >> c->place & 1) != (queue->head != MR_NONE))

@@ -151,7 +151,7 @@ mr_core_pop(struct mr_core *core, uint32_t class)
 
 	queue->head = core->blocks[block].next;
 	if (queue->head == MR_NONE)
-		mr_sizes_empty(&core->sizes, 0, class);
+		mr_sizes_empty(&core->sizes, class);
 	mr_core_unlink(core, block);
 	core->cached -= core->sizes.classes[class].size;
 	return block;
@@ -166,7 +166,7 @@ mr_core_push(struct mr_core *core, uint32_t block)
 	b->next = MR_NONE;
 	if (queue->head == MR_NONE) {
 		queue->head = block;
-		mr_sizes_fill(&core->sizes, 0, b->class);
+		mr_sizes_fill(&core->sizes, b->class);
 	} else {
 		core->blocks[queue->tail].next = block;
 	}
@@ -194,9 +194,9 @@ mr_core_reuse(struct mr_core *core, uint64_t size)
 	uint32_t block;
 
 	if (class == MR_NONE)
-		class = mr_sizes_from(sizes, 0, size);
+		class = mr_sizes_from(sizes, size);
 	else if (core->queues[class].head == MR_NONE)
-		class = mr_sizes_after(sizes, 0, class);
+		class = mr_sizes_after(sizes, class);
 	if (class == MR_NONE)
 		return MR_NONE;
 	capacity = sizes->classes[class].size;

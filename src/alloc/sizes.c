@@ -19,7 +19,7 @@ new_node(struct mr_sizes *sizes, uint8_t level)
 	sizes->nodes[node].place = 0;
 	sizes->nodes[node].count = 0;
 	sizes->nodes[node].level = level;
-	memset(mr_sizes_word(sizes, node, 0), 0, sizes->lanes * sizeof(*sizes->words));
+	sizes->nodes[node].word = 0;
 	return node;
 }
 
@@ -29,7 +29,6 @@ reserve_nodes(struct mr_sizes *sizes, uint32_t count, struct mr_error *err)
 {
 	uint32_t space = sizes->node_space * 2 > count ? sizes->node_space * 2 : count;
 	struct mr_sizes_node *nodes;
-	uint64_t *words;
 
 	if (count <= sizes->node_space)
 		return MR_OK;
@@ -37,10 +36,6 @@ reserve_nodes(struct mr_sizes *sizes, uint32_t count, struct mr_error *err)
 	if (!nodes)
 		return mr_fail_memory(err);
 	sizes->nodes = nodes;
-	words = realloc(sizes->words, (size_t)space * sizes->lanes * sizeof(*words));
-	if (!words)
-		return mr_fail_memory(err);
-	sizes->words = words;
 	sizes->node_space = space;
 	return MR_OK;
 }
@@ -62,13 +57,12 @@ mr_sizes_reserve(struct mr_sizes *sizes, struct mr_error *err)
 }
 
 enum mr_status
-mr_sizes_init(struct mr_sizes *sizes, uint32_t lanes, struct mr_error *err)
+mr_sizes_init(struct mr_sizes *sizes, struct mr_error *err)
 {
 	enum mr_status st;
 
 	memset(sizes, 0, sizeof(*sizes));
 	sizes->unused = MR_NONE;
-	sizes->lanes = lanes;
 	st = mr_sizes_reserve(sizes, err);
 	if (st)
 		mr_sizes_fini(sizes);
@@ -82,7 +76,6 @@ mr_sizes_fini(struct mr_sizes *sizes)
 {
 	free(sizes->classes);
 	free(sizes->nodes);
-	free(sizes->words);
 	memset(sizes, 0, sizeof(*sizes));
 }
 
@@ -135,11 +128,11 @@ mr_sizes_search(struct mr_sizes *sizes, uint64_t size)
 }
 
 uint32_t
-mr_sizes_from(const struct mr_sizes *sizes, uint32_t lane, uint64_t size)
+mr_sizes_from(const struct mr_sizes *sizes, uint64_t size)
 {
 	uint32_t leaf = leaf_for(sizes, size);
 
-	return mr_sizes_first(sizes, lane, leaf, place_for(&sizes->nodes[leaf], size));
+	return mr_sizes_first(sizes, leaf, place_for(&sizes->nodes[leaf], size));
 }
 
 /* Tells the children of node from place on where they are. */
@@ -159,7 +152,7 @@ renumber(struct mr_sizes *sizes, uint32_t node, uint32_t place)
 	}
 }
 
-/* Puts a child, empty in all lanes, into a node that has room. */
+/* Puts a child without cached blocks into a node that has room. */
 static void
 insert_child(struct mr_sizes *sizes, uint32_t node, uint32_t place, uint64_t low,
 	uint32_t child)
@@ -174,30 +167,18 @@ insert_child(struct mr_sizes *sizes, uint32_t node, uint32_t place, uint64_t low
 	n->child[place] = child;
 	n->count++;
 	renumber(sizes, node, place);
-	for (uint32_t lane = 0; lane < sizes->lanes; lane++) {
-		uint64_t *word = mr_sizes_word(sizes, node, lane);
-
-		*word = (*word & below) | (*word & ~below) << 1;
-	}
+	n->word = (n->word & below) | (n->word & ~below) << 1;
 }
 
-/* Gives the words of node's upper half to right, its new neighbour. */
+/* Makes the parent's bit agree with the node's word. */
 static void
-split_words(struct mr_sizes *sizes, uint32_t node, uint32_t right)
+tell_parent(struct mr_sizes *sizes, uint32_t node)
 {
-	const struct mr_sizes_node *n = &sizes->nodes[node], *r = &sizes->nodes[right];
+	const struct mr_sizes_node *n = &sizes->nodes[node];
+	uint64_t *above = &sizes->nodes[n->parent].word;
 
-	for (uint32_t lane = 0; lane < sizes->lanes; lane++) {
-		uint64_t *left_word = mr_sizes_word(sizes, node, lane);
-		uint64_t *right_word = mr_sizes_word(sizes, right, lane);
-		uint64_t *above = mr_sizes_word(sizes, n->parent, lane);
-
-		*right_word = *left_word >> HALF;
-		*left_word &= (UINT64_C(1) << HALF) - 1;
-		*above &= ~(UINT64_C(1) << n->place);
-		*above |= (uint64_t)(*left_word != 0) << n->place;
-		*above |= (uint64_t)(*right_word != 0) << r->place;
-	}
+	*above &= ~(UINT64_C(1) << n->place);
+	*above |= (uint64_t)(n->word != 0) << n->place;
 }
 
 /* Moves the upper half of a full node, whose parent has room, to a new node. */
@@ -217,7 +198,10 @@ split(struct mr_sizes *sizes, uint32_t node)
 		insert_child(sizes, sizes->root, 0, n->low[0], node);
 	}
 	insert_child(sizes, n->parent, n->place + 1u, r->low[0], right);
-	split_words(sizes, node, right);
+	r->word = n->word >> HALF;
+	n->word &= (UINT64_C(1) << HALF) - 1;
+	tell_parent(sizes, node);
+	tell_parent(sizes, right);
 }
 
 /* The leaf that size belongs in, with room; lower bounds above it are set. */
@@ -313,11 +297,7 @@ child_is_right(const struct mr_sizes *sizes, uint32_t node, uint32_t place)
 		sizes->nodes[child].low[0] < n->low[place] ||
 		sizes->nodes[child].level + 1 != n->level)
 		return false;
-	for (uint32_t lane = 0; lane < sizes->lanes; lane++)
-		if ((*mr_sizes_word(sizes, node, lane) >> place & 1) !=
-			(*mr_sizes_word(sizes, child, lane) != 0))
-			return false;
-	return true;
+	return (n->word >> place & 1) == (sizes->nodes[child].word != 0);
 }
 
 enum mr_status

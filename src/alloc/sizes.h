@@ -6,9 +6,8 @@
  * The distinct sizes of blocks, in order, and which of them are cached.
  *
  * Every size gets a class: a small number, kept as long as the size is. The
- * classes are the leaves of a tree of up to 64 children a node; a node has one
- * 64-bit word for each lane, whose bit i says that the lane has something
- * under child i. A lane is one cache; a sweep advances many over the same sizes.
+ * classes are the leaves of a tree of up to 64 children a node; a node has a
+ * 64-bit word whose bit i says that there are cached blocks under child i.
  *
  *   root      [ 0 .. | 4096 .. | 65536 .. ]       word: 0 1 1
  *                |        |         |
@@ -30,6 +29,7 @@
 #define MR_SIZES_MEMO   (1 << 12)
 
 struct mr_sizes_node {
+	uint64_t word;   /* bit i: something is cached under child i */
 	uint32_t parent; /* MR_NONE: the root */
 	uint16_t place;  /* among the parent's children */
 	uint8_t count;   /* of children */
@@ -49,10 +49,8 @@ struct mr_sizes {
 	uint32_t class_count; /* numbers handed out, in use or not */
 	uint32_t class_space;
 	uint32_t unused; /* first of the list of classes not in use, or MR_NONE */
-	uint32_t lanes;
 
 	struct mr_sizes_node *nodes;
-	uint64_t *words; /* [node * lanes + lane] */
 	uint32_t node_count;
 	uint32_t node_space;
 	uint32_t root;
@@ -61,8 +59,7 @@ struct mr_sizes {
 	uint32_t memo[MR_SIZES_MEMO];
 };
 
-MR_MUST_CHECK enum mr_status mr_sizes_init(
-	struct mr_sizes *sizes, uint32_t lanes, struct mr_error *err);
+MR_MUST_CHECK enum mr_status mr_sizes_init(struct mr_sizes *sizes, struct mr_error *err);
 void mr_sizes_fini(struct mr_sizes *sizes);
 
 /* Room for one more class, so that the next mr_sizes_add() cannot fail. */
@@ -91,7 +88,7 @@ MR_MUST_CHECK enum mr_status mr_sizes_sweep(struct mr_sizes *sizes,
 uint32_t mr_sizes_search(struct mr_sizes *sizes, uint64_t size);
 
 /* The smallest filled class of at least size, or MR_NONE. */
-uint32_t mr_sizes_from(const struct mr_sizes *sizes, uint32_t lane, uint64_t size);
+uint32_t mr_sizes_from(const struct mr_sizes *sizes, uint64_t size);
 
 /* Proves order, links and words; MR_EINVAL if something is broken. */
 MR_MUST_CHECK enum mr_status mr_sizes_check(
@@ -116,21 +113,15 @@ mr_sizes_find(struct mr_sizes *sizes, uint64_t size)
 	return mr_sizes_search(sizes, size);
 }
 
-static inline uint64_t *
-mr_sizes_word(const struct mr_sizes *sizes, uint32_t node, uint32_t lane)
-{
-	return &sizes->words[(uint64_t)node * sizes->lanes + lane];
-}
-
-/* Says that the lane has blocks of this class. */
+/* Says that blocks of this class are cached. */
 static inline void
-mr_sizes_fill(struct mr_sizes *sizes, uint32_t lane, uint32_t class)
+mr_sizes_fill(struct mr_sizes *sizes, uint32_t class)
 {
 	uint32_t node = sizes->classes[class].node;
 	uint32_t place = sizes->classes[class].place;
 
 	for (;;) {
-		uint64_t *word = mr_sizes_word(sizes, node, lane);
+		uint64_t *word = &sizes->nodes[node].word;
 		uint64_t before = *word;
 
 		*word = before | UINT64_C(1) << place;
@@ -141,15 +132,15 @@ mr_sizes_fill(struct mr_sizes *sizes, uint32_t lane, uint32_t class)
 	}
 }
 
-/* Says that the lane has no blocks of this class any more. */
+/* Says that no blocks of this class are cached any more. */
 static inline void
-mr_sizes_empty(struct mr_sizes *sizes, uint32_t lane, uint32_t class)
+mr_sizes_empty(struct mr_sizes *sizes, uint32_t class)
 {
 	uint32_t node = sizes->classes[class].node;
 	uint32_t place = sizes->classes[class].place;
 
 	for (;;) {
-		uint64_t *word = mr_sizes_word(sizes, node, lane);
+		uint64_t *word = &sizes->nodes[node].word;
 
 		*word &= ~(UINT64_C(1) << place);
 		if (*word || sizes->nodes[node].parent == MR_NONE)
@@ -161,18 +152,18 @@ mr_sizes_empty(struct mr_sizes *sizes, uint32_t lane, uint32_t class)
 
 /* The smallest filled class under the children of node from place on, or beyond. */
 static inline uint32_t
-mr_sizes_first(const struct mr_sizes *sizes, uint32_t lane, uint32_t node, uint32_t place)
+mr_sizes_first(const struct mr_sizes *sizes, uint32_t node, uint32_t place)
 {
 	uint64_t word = 0;
 
 	if (place < MR_SIZES_FANOUT)
-		word = *mr_sizes_word(sizes, node, lane) & ~UINT64_C(0) << place;
+		word = sizes->nodes[node].word & ~UINT64_C(0) << place;
 	while (!word) {
 		place = sizes->nodes[node].place;
 		node = sizes->nodes[node].parent;
 		if (node == MR_NONE)
 			return MR_NONE;
-		word = *mr_sizes_word(sizes, node, lane) & (~UINT64_C(0) << place) << 1;
+		word = sizes->nodes[node].word & (~UINT64_C(0) << place) << 1;
 	}
 	for (;;) {
 		uint32_t child = sizes->nodes[node].child[__builtin_ctzll(word)];
@@ -180,16 +171,16 @@ mr_sizes_first(const struct mr_sizes *sizes, uint32_t lane, uint32_t node, uint3
 		if (sizes->nodes[node].level == 0)
 			return child;
 		node = child;
-		word = *mr_sizes_word(sizes, node, lane);
+		word = sizes->nodes[node].word;
 	}
 }
 
 /* The smallest filled class larger than class, or MR_NONE. */
 static inline uint32_t
-mr_sizes_after(const struct mr_sizes *sizes, uint32_t lane, uint32_t class)
+mr_sizes_after(const struct mr_sizes *sizes, uint32_t class)
 {
 	return mr_sizes_first(
-		sizes, lane, sizes->classes[class].node, sizes->classes[class].place + 1);
+		sizes, sizes->classes[class].node, sizes->classes[class].place + 1);
 }
 
 #endif
