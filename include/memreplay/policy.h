@@ -51,6 +51,9 @@ struct mr_policy {
 MR_API MR_MUST_CHECK enum mr_status mr_policy_init(
 	struct mr_policy *policy, const char *name, struct mr_error *err);
 
+/* The names that mr_policy_init() knows, *count of them; static storage. */
+MR_API const char *const *mr_policy_names(size_t *count);
+
 /* The name of the policy's kind, as mr_policy_init() takes it. Static storage. */
 MR_API const char *mr_policy_name(const struct mr_policy *policy);
 

@@ -86,8 +86,12 @@ MR_API const struct mr_metric *mr_metrics(size_t *count);
 /* The row called name, or NULL. */
 MR_API const struct mr_metric *mr_metric_find(const char *name);
 
-/* The value of a metric that is not a ratio. */
+/* The value of a metric, exactly; of a ratio, its dividend. */
 MR_API uint64_t mr_metric_count(
+	const struct mr_metric *metric, const struct mr_result *result);
+
+/* The divisor of a ratio (0 if it is a ratio of nothing); 1 for the others. */
+MR_API uint64_t mr_metric_divisor(
 	const struct mr_metric *metric, const struct mr_result *result);
 
 /* The value of any metric as a double; a ratio of nothing is 0. */

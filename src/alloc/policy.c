@@ -100,6 +100,13 @@ mr_policy_init(struct mr_policy *policy, const char *name, struct mr_error *err)
 	return mr_fail(err, MR_EINVAL, "no policy is called \"%s\"", name);
 }
 
+const char *const *
+mr_policy_names(size_t *count)
+{
+	*count = COUNT(names);
+	return names;
+}
+
 const char *
 mr_policy_name(const struct mr_policy *policy)
 {

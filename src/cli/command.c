@@ -86,7 +86,7 @@ explain(char *text, size_t size, const struct mr_option *row)
 	size_t length = (size_t)snprintf(text, size, "%s", row->help);
 	const char *name;
 
-	if (row->kind == MR_OPTION_CHOICE) {
+	if (row->choices) {
 		for (size_t i = 0; (name = row->choices(i)) && length < size; i++)
 			length += (size_t)snprintf(text + length, size - length, "%s%s",
 				!i                            ? ": "
@@ -125,13 +125,16 @@ mr_command_help(const struct mr_command *self, FILE *out)
 {
 	static const struct mr_option help = {
 		.name = "help", .letter = 'h', .help = "print this help and exit"};
+	const char *last = NULL;
 
 	fprintf(out, "Usage: memreplay %s [OPTION]... %s\n", self->name, self->operands);
 	fprintf(out, "%c%s.\n", toupper((unsigned char)self->summary[0]),
 		self->summary + 1);
 	print_paragraphs(out, self->description);
 	for (const struct mr_option_use *use = self->options; use->group; use++) {
-		fprintf(out, "\n%s:\n", use->group->title);
+		if (!last || strcmp(last, use->group->title))
+			fprintf(out, "\n%s:\n", use->group->title);
+		last = use->group->title;
 		for (size_t i = 0; i < use->group->count; i++)
 			print_option(out, &use->group->rows[i]);
 	}

@@ -45,7 +45,7 @@ struct mr_option {
 	const char *name;         /* without the dashes */
 	const char *metavar;      /* what the help calls its value */
 	const char *default_text; /* as a user would type it; NULL: none */
-	mr_choice_at *choices;    /* MR_OPTION_CHOICE: the texts allowed */
+	mr_choice_at *choices;    /* CHOICE: the texts allowed; else: for the help */
 	uint64_t min, max;        /* SIZE, COUNT: the range; max 0: no bounds */
 	size_t offset;            /* of the member in its group's struct */
 	const char *help;         /* a phrase without a full stop */

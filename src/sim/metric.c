@@ -113,6 +113,12 @@ mr_metric_count(const struct mr_metric *metric, const struct mr_result *result)
 	return member(result, metric->offset);
 }
 
+uint64_t
+mr_metric_divisor(const struct mr_metric *metric, const struct mr_result *result)
+{
+	return metric->unit == MR_UNIT_RATIO ? member(result, metric->divisor) : 1;
+}
+
 double
 mr_metric_value(const struct mr_metric *metric, const struct mr_result *result)
 {

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/input.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "cli/message.h"
+
+static const char *
+format_at(size_t index)
+{
+	size_t count;
+	const struct mr_format_info *formats = mr_formats(&count);
+
+	return index < count ? formats[index].name : NULL;
+}
+
+static const struct mr_option rows[] = {
+	{MR_OPTION_CHOICE, 0, "from", "FORMAT", .choices = format_at,
+		.offset = offsetof(struct mr_input_options, from),
+		.help = "format of the trace, if its content should not decide"},
+	{MR_OPTION_FLAG, 0, "lenient",
+		.offset = offsetof(struct mr_input_options, lenient),
+		.help = "skip what is wrong in the trace where that can be done, and say "
+			"how much was skipped"},
+};
+
+const struct mr_option_group mr_input_group = {"Trace options", rows, 2};
+
+int
+mr_input_open(
+	struct mr_input *input, const char *path, const struct mr_input_options *options)
+{
+	struct mr_reader_options how = {.lenient = options->lenient};
+
+	input->path = path;
+	input->reader = NULL;
+	input->shown = -1;
+	input->on_terminal = isatty(STDERR_FILENO);
+	clock_gettime(CLOCK_MONOTONIC, &input->start);
+	if (options->from >= 0)
+		how.from = format_at((size_t)options->from);
+	if (mr_reader_open(&input->reader, path, &how, &input->err))
+		return mr_input_failed(input);
+	return 0;
+}
+
+/* The progress line appears when the work has taken a second. */
+static void
+show_progress(struct mr_input *input)
+{
+	uint64_t done, length;
+	struct timespec now;
+	int percent;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec - input->start.tv_sec < 2)
+		return;
+	mr_reader_progress(input->reader, &done, &length);
+	if (!length)
+		return;
+	percent = (int)(100.0 * (double)done / (double)length);
+	if (percent == input->shown)
+		return;
+	input->shown = percent;
+	fprintf(stderr, "\rreading: %3d %%", percent);
+}
+
+static void
+hide_progress(struct mr_input *input)
+{
+	if (input->shown >= 0)
+		fputs("\r              \r", stderr);
+	input->shown = -1;
+}
+
+enum mr_status
+mr_input_next(struct mr_input *input)
+{
+	enum mr_status status = MR_OK;
+	size_t count = 0;
+
+	while (count < MR_INPUT_BATCH) {
+		status =
+			mr_reader_next(input->reader, &input->events[count], &input->err);
+		if (status || input->events[count++].op == MR_OP_MARK)
+			break;
+	}
+	input->count = count;
+	if (input->on_terminal)
+		show_progress(input);
+	if (status == MR_END && count)
+		return MR_OK;
+	if (status)
+		hide_progress(input);
+	return status;
+}
+
+int
+mr_input_failed(struct mr_input *input)
+{
+	return mr_say_error(input->path, &input->err);
+}
+
+void
+mr_input_remark(struct mr_input *input)
+{
+	struct mr_reader_summary summary;
+	char text[MR_TEXT_SIZE];
+
+	mr_reader_summary(input->reader, &summary);
+	if (summary.cut)
+		mr_say("%s: ends early, its recorder was cut off: read up to event %s",
+			mr_path_name(input->path), mr_count_print(text, summary.events));
+	if (summary.skipped_lines || summary.skipped_frees || summary.skipped_mallocs ||
+		summary.clamped_times)
+		mr_say("%s: skipped %" PRIu64 " lines, %" PRIu64
+		       " frees of blocks not live, %" PRIu64
+		       " mallocs with an old id; %" PRIu64 " times went back",
+			mr_path_name(input->path), summary.skipped_lines,
+			summary.skipped_frees, summary.skipped_mallocs,
+			summary.clamped_times);
+}
+
+void
+mr_input_close(struct mr_input *input)
+{
+	mr_reader_close(input->reader);
+	input->reader = NULL;
+}

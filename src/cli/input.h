@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MR_CLI_INPUT_H
+#define MR_CLI_INPUT_H
+
+/*
+ * A trace as a command reads it: the options for that, batches of events, a
+ * progress line on a terminal, and what there is to say afterwards.
+ */
+
+#include <time.h>
+
+#include "cli/option.h"
+#include "memreplay/trace.h"
+
+/* --from, --lenient */
+struct mr_input_options {
+	int from; /* row of mr_formats(), or -1 */
+	bool lenient;
+};
+extern const struct mr_option_group mr_input_group;
+
+#define MR_INPUT_BATCH 1024
+
+struct mr_input {
+	const char *path;
+	struct mr_reader *reader;
+	struct mr_error err;
+	struct timespec start;
+	bool on_terminal;
+	int shown; /* percent, or -1: no progress line is on the terminal */
+	size_t count;
+	struct mr_event events[MR_INPUT_BATCH];
+};
+
+/* Opens a trace ("-": standard input). Returns 0, or says why not: exit status. */
+int mr_input_open(
+	struct mr_input *input, const char *path, const struct mr_input_options *options);
+
+/*
+ * Reads the next `count` events into `events`; a mark is the last of them, so
+ * that its name is valid until the next call. MR_END when there are no more.
+ * On failure err is set and what the batch held before it is dropped.
+ */
+MR_MUST_CHECK enum mr_status mr_input_next(struct mr_input *input);
+
+/* Says why mr_input_next() failed. Returns the exit status. */
+int mr_input_failed(struct mr_input *input);
+
+/* Says that the trace was cut short, and what a lenient reading skipped. */
+void mr_input_remark(struct mr_input *input);
+
+/* Closes it; one that did not open is fine. */
+void mr_input_close(struct mr_input *input);
+
+#endif

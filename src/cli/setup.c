@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/setup.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/nearest.h"
+#include "cli/message.h"
+
+static const char *
+policy_at(size_t index)
+{
+	size_t count;
+	const char *const *names = mr_policy_names(&count);
+
+	return index < count ? names[index] : NULL;
+}
+
+static const char *
+knob_at(size_t index)
+{
+	size_t count;
+	const struct mr_knob *knobs = mr_knobs(&count);
+
+	return index < count ? knobs[index].name : NULL;
+}
+
+static const struct mr_option policy_rows[] = {
+	{MR_OPTION_CHOICE, 'p', "policy", "NAME", "mlx-cpu", .choices = policy_at,
+		.offset = offsetof(struct mr_policy_options, policy),
+		.help = "the rules of the caching allocator"},
+	{MR_OPTION_LIST, 's', "set", "KNOB=VALUE", .choices = knob_at,
+		.offset = offsetof(struct mr_policy_options, knobs),
+		.help = "set a knob of the policy, whatever the trace and --cache-limit "
+			"say; "
+			"may be given more than once; KNOB is"},
+};
+const struct mr_option_group mr_policy_group = {"Policy options", policy_rows, 2};
+
+static const struct mr_option limit_rows[] = {
+	{MR_OPTION_SIZE, 'l', "cache-limit", "SIZE",
+		.offset = offsetof(struct mr_limit_options, cache_limit),
+		.help = "most bytes that freed blocks may keep cached (32M, 1.5G, "
+			"unlimited), in place of the trace's own limit; its "
+			"set_cache_limit events are then ignored"},
+	{MR_OPTION_FLAG, 0, "keep-limit-events",
+		.offset = offsetof(struct mr_limit_options, keep_limit_events),
+		.help = "obey the trace's set_cache_limit events all the same"},
+};
+const struct mr_option_group mr_limit_group = {"Cache limit options", limit_rows, 2};
+
+/* Sets a knob from the header, whose value may be out of the knob's range. */
+static enum mr_status
+obey_header(
+	struct mr_policy *policy, const char *knob, uint64_t value, struct mr_error *err)
+{
+	char text[24];
+	struct mr_error why;
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	if (mr_policy_set(policy, knob, text, &why))
+		return mr_fail(err, MR_EFORMAT, "header: %s", why.text);
+	return MR_OK;
+}
+
+static enum mr_status
+apply_header(
+	struct mr_policy *policy, const struct mr_header *header, struct mr_error *err)
+{
+	enum mr_status status = MR_OK;
+
+	if (header->has_cache_limit)
+		status = obey_header(policy, "cache_limit", header->cache_limit, err);
+	if (!status && header->has_memory_limit)
+		status = obey_header(policy, "memory_limit", header->memory_limit, err);
+	if (!status && header->has_page_size && policy->kind == MR_POLICY_MLX_CPU)
+		status = obey_header(policy, "page", header->page_size, err);
+	return status;
+}
+
+static enum mr_status
+unknown_knob(const char *name, struct mr_error *err)
+{
+	struct mr_nearest nearest = {.text = name};
+	const char *known;
+
+	for (size_t i = 0; (known = knob_at(i)); i++)
+		mr_nearest_offer(&nearest, known);
+	if (nearest.name)
+		return mr_fail(err, MR_EINVAL,
+			"--set: there is no knob \"%s\"; did you mean %s?", name,
+			nearest.name);
+	return mr_fail(err, MR_EINVAL, "--set: there is no knob \"%s\"", name);
+}
+
+/* Carries out one --set. */
+static enum mr_status
+apply_knob(
+	struct mr_policy *policy, const char *text, char name[48], struct mr_error *err)
+{
+	size_t length = strcspn(text, "=");
+	struct mr_error why;
+	const char *known;
+	size_t i;
+
+	if (text[length] != '=' || !length || length >= 48)
+		return mr_fail(err, MR_EINVAL, "--set: \"%s\" is not KNOB=VALUE", text);
+	snprintf(name, 48, "%.*s", (int)length, text);
+	for (i = 0; (known = knob_at(i)) && strcmp(known, name); i++)
+		;
+	if (!known)
+		return unknown_knob(name, err);
+	if (mr_policy_set(policy, name, text + length + 1, &why))
+		return mr_fail(err, MR_EINVAL, "--set: %s", why.text);
+	return MR_OK;
+}
+
+enum mr_status
+mr_setup_make(struct mr_setup *out, const struct mr_policy_options *options,
+	const struct mr_limit_options *limits, const struct mr_header *header,
+	struct mr_error *err)
+{
+	struct mr_policy *policy = &out->policy;
+	bool fixed = limits && limits->cache_limit.given;
+	enum mr_status status =
+		mr_policy_init(policy, policy_at((size_t)options->policy), err);
+	char name[48];
+
+	if (!status && header)
+		status = apply_header(policy, header, err);
+	if (fixed)
+		policy->cache_limit = limits->cache_limit.value;
+	for (size_t i = 0; !status && i < options->knobs.count; i++) {
+		status = apply_knob(policy, options->knobs.items[i], name, err);
+		if (!status && limits && !strcmp(name, "cache_limit"))
+			fixed = true;
+	}
+	out->keep_limits = !fixed || limits->keep_limit_events;
+	return status;
+}
+
+void
+mr_setup_say_ignored(uint64_t ignored)
+{
+	if (ignored)
+		mr_say("%" PRIu64 " set_cache_limit event%s ignored because "
+		       "--cache-limit is given; --keep-limit-events obeys them",
+			ignored, ignored == 1 ? "" : "s");
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/expect.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/nearest.h"
+#include "base/units.h"
+#include "report/doc.h"
+
+#define MAX_NAME 64
+
+/* Longer ones first: the first that fits is meant. */
+static const struct {
+	const char *sign;
+	enum mr_relation relation;
+} relations[] = {
+	{">=", MR_AT_LEAST},
+	{"<=", MR_AT_MOST},
+	{"==", MR_EQUAL},
+	{"!=", MR_UNEQUAL},
+	{">", MR_ABOVE},
+	{"<", MR_BELOW},
+};
+
+/* Finds the sign at text; returns what follows, or NULL. */
+static const char *
+parse_relation(enum mr_relation *out, const char *text)
+{
+	for (size_t i = 0; i < sizeof(relations) / sizeof(relations[0]); i++) {
+		size_t length = strlen(relations[i].sign);
+
+		if (!strncmp(text, relations[i].sign, length)) {
+			*out = relations[i].relation;
+			return text + length;
+		}
+	}
+	return NULL;
+}
+
+static enum mr_status
+bad_ratio(struct mr_error *err, const char *text)
+{
+	return mr_fail(
+		err, MR_EINVAL, "\"%s\" is not a ratio: expected 0.95 or 95%%", text);
+}
+
+/* Reads 0.95 or 95% as a fraction, exactly. */
+static enum mr_status
+parse_ratio(struct mr_expect *expect, const char *text, struct mr_error *err)
+{
+	const char *at = text;
+	bool digits = false, point = false;
+
+	expect->number = 0;
+	expect->divisor = 1;
+	for (; isdigit((unsigned char)*at) || (*at == '.' && !point); at++) {
+		if (*at == '.') {
+			point = true;
+			continue;
+		}
+		if (expect->number > UINT64_C(10000000000000000) ||
+			expect->divisor > UINT64_C(10000000000000000))
+			return bad_ratio(err, text);
+		expect->number = expect->number * 10 + (uint64_t)(*at - '0');
+		expect->divisor *= point ? 10 : 1;
+		digits = true;
+	}
+	if (*at == '%') {
+		expect->divisor *= 100;
+		at++;
+	}
+	return digits && !*at ? MR_OK : bad_ratio(err, text);
+}
+
+static enum mr_status
+parse_value(struct mr_expect *expect, const char *text, struct mr_error *err)
+{
+	expect->divisor = 1;
+	switch (expect->metric->unit) {
+	case MR_UNIT_RATIO:
+		return parse_ratio(expect, text, err);
+	case MR_UNIT_BYTES:
+		return mr_size_parse(&expect->number, text, err);
+	case MR_UNIT_COUNT:
+	case MR_UNIT_NS:
+		break;
+	}
+	return mr_count_parse(&expect->number, text, err);
+}
+
+/* The metric's own name in one with its section before it. */
+static const char *
+strip_section(const char *name)
+{
+	static const char *const sections[] = {"result.", "limit_enforcement."};
+
+	for (size_t i = 0; i < 2; i++)
+		if (!strncmp(name, sections[i], strlen(sections[i])))
+			name += strlen(sections[i]);
+	return name;
+}
+
+static enum mr_status
+find_metric(struct mr_expect *out, const char *name, const struct mr_metric *rows,
+	size_t count, struct mr_error *err)
+{
+	struct mr_nearest nearest = {.text = strip_section(name)};
+
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(rows[i].name, nearest.text)) {
+			out->metric = &rows[i];
+			return MR_OK;
+		}
+		mr_nearest_offer(&nearest, rows[i].name);
+	}
+	if (nearest.name)
+		return mr_fail(err, MR_EINVAL,
+			"there is no metric \"%s\"; did you mean %s?", name,
+			nearest.name);
+	return mr_fail(err, MR_EINVAL, "there is no metric \"%s\"", name);
+}
+
+/* Copies text without blanks around it; false if it is too long. */
+static bool
+copy_trimmed(char *out, size_t size, const char *text, size_t length)
+{
+	while (length && isspace((unsigned char)*text)) {
+		text++;
+		length--;
+	}
+	while (length && isspace((unsigned char)text[length - 1]))
+		length--;
+	if (length >= size)
+		return false;
+	memcpy(out, text, length);
+	out[length] = '\0';
+	return true;
+}
+
+enum mr_status
+mr_expect_parse(struct mr_expect *out, const char *text, const struct mr_metric *rows,
+	size_t count, struct mr_error *err)
+{
+	char name[MAX_NAME], value[MAX_NAME];
+	size_t length = strcspn(text, "<>=!");
+	const char *rest = parse_relation(&out->relation, text + length);
+	enum mr_status status;
+
+	out->text = text;
+	if (!rest || !copy_trimmed(name, sizeof(name), text, length) || !*name ||
+		!copy_trimmed(value, sizeof(value), rest, strlen(rest)) || !*value)
+		return mr_fail(err, MR_EINVAL,
+			"\"%s\" is not \"METRIC OP VALUE\" with OP one of "
+			">= <= > < == !=",
+			text);
+	if ((status = find_metric(out, name, rows, count, err)))
+		return status;
+	return parse_value(out, value, err);
+}
+
+static void
+print_found(char text[MR_FOUND_SIZE], const struct mr_expect *expect, uint64_t found,
+	uint64_t divisor)
+{
+	struct mr_cell cell = {MR_CELL_NUMBER, expect->metric->unit, .number = found,
+		.divisor = divisor};
+	char raw[MR_CELL_SIZE], human[MR_CELL_SIZE];
+
+	mr_cell_human(human, &cell);
+	if (cell.unit == MR_UNIT_COUNT || !mr_cell_raw(raw, &cell))
+		snprintf(text, MR_FOUND_SIZE, "%s", human);
+	else
+		snprintf(text, MR_FOUND_SIZE, "%s (%s)", raw, human);
+}
+
+bool
+mr_expect_holds(const struct mr_expect *expect, uint64_t found, uint64_t divisor,
+	char text[MR_FOUND_SIZE])
+{
+	__extension__ typedef unsigned __int128 wide;
+	wide left = divisor ? (wide)found * expect->divisor : 0;
+	wide right = (wide)expect->number * (divisor ? divisor : 1);
+
+	print_found(text, expect, found, divisor);
+	switch (expect->relation) {
+	case MR_AT_LEAST:
+		return left >= right;
+	case MR_AT_MOST:
+		return left <= right;
+	case MR_EQUAL:
+		return left == right;
+	case MR_UNEQUAL:
+		return left != right;
+	case MR_ABOVE:
+		return left > right;
+	case MR_BELOW:
+		return left < right;
+	}
+	return false;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MR_REPORT_RESULT_H
+#define MR_REPORT_RESULT_H
+
+/* The library's results as sections of a document. */
+
+#include "memreplay/policy.h"
+#include "memreplay/result.h"
+#include "memreplay/trace.h"
+#include "report/doc.h"
+
+/* Begins the section "trace": where it is from and what was read of it. */
+void mr_doc_add_trace(
+	struct mr_doc *doc, const char *path, const struct mr_reader *reader);
+
+/* Begins the section "policy": its name and every knob. */
+void mr_doc_add_policy(struct mr_doc *doc, const struct mr_policy *policy);
+
+/*
+ * Begins a section called name with the metrics of one part of the report,
+ * MR_SECTION_RESULT or MR_SECTION_LIMITS.
+ */
+void mr_doc_add_result(struct mr_doc *doc, const char *name, enum mr_section part,
+	const struct mr_result *result);
+
+#endif

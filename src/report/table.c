@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/units.h"
+#include "report/doc.h"
+
+#define GAP 2 /* blanks between columns */
+
+/* A section's title: the last part of its name, in words. */
+static void
+print_title(FILE *out, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	for (const char *at = dot ? dot + 1 : name; *at; at++)
+		putc(*at == '_' ? ' ' : *at, out);
+	putc('\n', out);
+}
+
+/* Columns that text takes on a terminal, if every character takes one. */
+static int
+width_of(const char *text)
+{
+	int width = 0;
+
+	for (; *text; text++)
+		width += (*text & 0xc0) != 0x80;
+	return width;
+}
+
+static const char *
+human(char text[MR_CELL_SIZE], const struct mr_cell *cell)
+{
+	return cell->kind == MR_CELL_TEXT ? cell->text : mr_cell_human(text, cell);
+}
+
+static int
+wider(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+/* Control characters of names never reach the terminal. */
+static void
+print_text(FILE *out, const char *text, int width, bool right)
+{
+	int blanks = width - width_of(text);
+
+	if (right && blanks > 0)
+		fprintf(out, "%*s", blanks, "");
+	for (; *text; text++)
+		putc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
+	if (!right && blanks > 0)
+		fprintf(out, "%*s", blanks, "");
+}
+
+/* The exact figure behind a rounded size. */
+static void
+print_exact(FILE *out, const struct mr_cell *cell)
+{
+	char text[MR_TEXT_SIZE];
+
+	if (cell->kind == MR_CELL_NUMBER && cell->unit == MR_UNIT_BYTES &&
+		cell->number >= 1024 && cell->number != MR_UNLIMITED)
+		fprintf(out, "%*s%14s B", GAP, "", mr_count_print(text, cell->number));
+}
+
+static void
+print_facts(const struct mr_doc_section *section, int key_width, FILE *out)
+{
+	char text[MR_CELL_SIZE];
+	bool right = true;
+	int width = 10;
+
+	for (size_t i = 0; i < section->count; i++) {
+		const struct mr_cell *cell = &section->items[i].cell;
+
+		if (cell->kind == MR_CELL_TEXT)
+			right = false;
+		else
+			width = wider(width, width_of(human(text, cell)));
+	}
+	for (size_t i = 0; i < section->count; i++) {
+		const struct mr_cell *cell = &section->items[i].cell;
+
+		fprintf(out, "  %-*s", key_width + GAP, section->items[i].key);
+		print_text(out, human(text, cell), right ? width : 0, right);
+		if (right)
+			print_exact(out, cell);
+		putc('\n', out);
+	}
+}
+
+static int
+column_width(const struct mr_doc_section *section, size_t column)
+{
+	int width = width_of(section->items[column].key);
+	char text[MR_CELL_SIZE];
+
+	for (size_t i = column; i < section->count; i += section->columns)
+		width = wider(width, width_of(human(text, &section->items[i].cell)));
+	return width;
+}
+
+static void
+print_rows(const struct mr_doc_section *section, FILE *out)
+{
+	char text[MR_CELL_SIZE];
+
+	if (!section->count) {
+		fputs("  none\n", out);
+		return;
+	}
+	for (size_t row = 0; row <= section->count / section->columns; row++) {
+		for (size_t column = 0; column < section->columns; column++) {
+			const struct mr_item *item = &section->items[column];
+			bool right = item->cell.kind != MR_CELL_TEXT;
+
+			if (row)
+				item += (row - 1) * section->columns;
+			fprintf(out, "%*s", GAP, "");
+			print_text(out, row ? human(text, &item->cell) : item->key,
+				right || column + 1 < section->columns
+					? column_width(section, column)
+					: 0,
+				right);
+		}
+		putc('\n', out);
+	}
+}
+
+void
+mr_doc_print_table(const struct mr_doc *doc, FILE *out)
+{
+	int key_width = 0;
+
+	for (size_t i = 0; i < doc->count; i++)
+		for (size_t j = 0;
+			!doc->sections[i].columns && j < doc->sections[i].count; j++)
+			key_width =
+				wider(key_width, width_of(doc->sections[i].items[j].key));
+	for (size_t i = 0; i < doc->count; i++) {
+		if (i)
+			putc('\n', out);
+		print_title(out, doc->sections[i].name);
+		if (doc->sections[i].columns)
+			print_rows(&doc->sections[i], out);
+		else
+			print_facts(&doc->sections[i], key_width, out);
+	}
+}
