@@ -9,7 +9,9 @@
  * in this order.
  */
 #define FORMATS(row)                                                                     \
-	row("jsonl", ".jsonl", "JSON Lines: a header object, then an object per event",  \
+	row("mrt", ".mrt", "binary: blocks of events, gzipped", &mr_mrt_reading,         \
+		&mr_mrt_writing) row("jsonl", ".jsonl",                                  \
+		"JSON Lines: a header object, then an object per event",                 \
 		&mr_json_reading, &mr_jsonl_writing) row("json", ".json",                \
 		"one JSON object: the header with an \"events\" array",                  \
 		&mr_json_reading, NULL)
