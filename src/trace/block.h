@@ -35,6 +35,7 @@
 #define MR_SHAPE_HIT     0x01u /* the value of hit */
 #define MR_SHAPE_NEXT_ID 0x02u /* malloc: id is next */
 #define MR_SHAPE_CAP     0x04u /* cap equals size */
+#define MR_SHAPE_BITS    0x07u
 
 struct mr_bytes {
 	unsigned char *data;

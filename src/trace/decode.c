@@ -74,7 +74,8 @@ get_shapes(struct mr_block_decoder *decoder, const unsigned char **at,
 		shape->has = (*at)[1];
 		shape->bits = (*at)[2];
 		*at += 3;
-		if (shape->op >= MR_OP_COUNT || shape->has & ~mr_op_optional[shape->op])
+		if (shape->op >= MR_OP_COUNT || shape->has & ~mr_op_optional[shape->op] ||
+			shape->bits & ~MR_SHAPE_BITS)
 			return false;
 		if (shape->has & MR_HAS_TID && !get_u32(at, end, &shape->tid))
 			return false;
@@ -208,6 +209,13 @@ get_fields(
 	return true;
 }
 
+static bool
+is_used_up(const struct mr_block_decoder *d)
+{
+	return d->times == d->times_end && d->ids == d->ids_end &&
+		d->sizes == d->sizes_end && d->rest == d->rest_end;
+}
+
 enum mr_status
 mr_block_next(struct mr_block_decoder *d, struct mr_event *events, size_t most,
 	size_t *count, struct mr_error *err)
@@ -237,5 +245,5 @@ mr_block_next(struct mr_block_decoder *d, struct mr_event *events, size_t most,
 	}
 	d->left -= (uint32_t)n;
 	*count = n;
-	return MR_OK;
+	return d->left || is_used_up(d) ? MR_OK : damaged(err);
 }

@@ -8,13 +8,15 @@
  * name, suffix, summary, reading, writing (NULL: none). Detection asks the rows
  * in this order.
  */
-#define FORMATS(row)                                                                     \
-	row("mrt", ".mrt", "binary: blocks of events, gzipped", &mr_mrt_reading,         \
-		&mr_mrt_writing) row("jsonl", ".jsonl",                                  \
-		"JSON Lines: a header object, then an object per event",                 \
-		&mr_json_reading, &mr_jsonl_writing) row("json", ".json",                \
-		"one JSON object: the header with an \"events\" array",                  \
+/* clang-format off */
+#define FORMATS(row) \
+	row("mrt", ".mrt", "binary: blocks of events, gzipped", \
+		&mr_mrt_reading, &mr_mrt_writing) \
+	row("jsonl", ".jsonl", "JSON Lines: a header object, then an object per event", \
+		&mr_json_reading, &mr_jsonl_writing) \
+	row("json", ".json", "one JSON object: the header with an \"events\" array", \
 		&mr_json_reading, NULL)
+/* clang-format on */
 
 #define INFO(name, suffix, summary, reading, writing)                                    \
 	{name, suffix, summary, (writing) != NULL},

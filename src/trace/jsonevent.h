@@ -28,8 +28,9 @@ MR_MUST_CHECK enum mr_status mr_json_event(struct mr_event *event, cJSON **held,
 
 /*
  * Writes the event and a newline into text, which has room for
- * MR_JSON_EVENT_MAX bytes, and stores the length.
- *   MR_EFORMAT  a number above 2^53, a name that is too long, no such op
+ * MR_JSON_EVENT_MAX bytes, and stores the length. The op exists, a name is UTF-8
+ * and not above MR_NAME_MAX bytes.
+ *   MR_EFORMAT  a number above 2^53
  *   MR_ENOMEM
  */
 MR_MUST_CHECK enum mr_status mr_json_event_print(

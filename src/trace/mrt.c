@@ -6,6 +6,7 @@
  * own, so that a file cut short can be mended by cutting it shorter.
  */
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -15,6 +16,7 @@
 #include "trace/event.h"
 #include "trace/format.h"
 #include "trace/header.h"
+#include "trace/jsonvalue.h"
 
 #define MAGIC        "MRT\x1a"
 #define VERSION      1
@@ -106,7 +108,8 @@ peek_part(struct mr_source *source, size_t length_at, size_t most,
 			return MR_END;
 		*length = number_at(*part + length_at);
 		if (*length > most)
-			return fail_here(source, err, "a block is longer than 4 MiB");
+			return fail_here(source, err,
+				"a length here is larger than the format allows");
 		want = PART_SIZE + *length;
 	}
 	return MR_OK;
@@ -142,6 +145,10 @@ open_mrt(struct mr_source *source, struct mr_error *err)
 		return fail_here(source, err, "CRC mismatch in the header");
 	st = mr_header_parse(
 		&mrt->header, (const char *)part + PART_SIZE, length, false, err);
+	if (st == MR_EFORMAT) {
+		err->place = MR_PLACE_BYTE;
+		err->where = PART_SIZE;
+	}
 	if (st)
 		return st;
 	mr_input_skip(source->input, PART_SIZE + length);
@@ -149,20 +156,47 @@ open_mrt(struct mr_source *source, struct mr_error *err)
 	return MR_OK;
 }
 
+/* The end mark is an object that knows how many events came before it. */
+static enum mr_status
+check_trailer(const struct mrt_reading *mrt, const struct mr_object *object,
+	struct mr_error *err)
+{
+	const cJSON *item;
+	cJSON *tree = NULL;
+	uint64_t events = 0;
+	enum mr_status st;
+
+	st = mr_object_parse(&tree, object, err);
+	if (st)
+		return st;
+	item = cJSON_GetObjectItemCaseSensitive(tree, "events");
+	st = item ? mr_value_u64(&events, item, object, err)
+		  : mr_fail(err, MR_EFORMAT, "no \"events\" in the end mark");
+	if (!st && events != mrt->events)
+		st = mr_fail(err, MR_EFORMAT,
+			"the end mark counts %" PRIu64
+			" events, the blocks hold %" PRIu64,
+			events, mrt->events);
+	cJSON_Delete(tree);
+	return st;
+}
+
 static enum mr_status
 read_trailer(struct mr_source *source, const unsigned char *part, size_t length,
 	struct mr_error *err)
 {
 	struct mrt_reading *mrt = source->state;
+	struct mr_object object = {(const char *)part + PART_SIZE, length};
 	const unsigned char *data;
 	size_t have;
 	enum mr_status st;
 
-	mrt->trailer = malloc(length + 1);
+	st = check_trailer(mrt, &object, err);
+	if (st)
+		return st;
+	mrt->trailer = strndup(object.text, length);
 	if (!mrt->trailer)
 		return mr_fail_memory(err);
-	memcpy(mrt->trailer, part + PART_SIZE, length);
-	mrt->trailer[length] = '\0';
 	source->trailer = mrt->trailer;
 	mrt->done = true;
 	mr_input_skip(source->input, PART_SIZE + length);
@@ -188,7 +222,7 @@ next_block(struct mr_source *source, struct mr_error *err)
 		source->cut = mrt->done = st == MR_END;
 		return st;
 	}
-	if (memcmp(part, EVENTS_TAG, 4) && memcmp(part, END_TAG, 4))
+	if (memcmp(part, EVENTS_TAG, 4) != 0 && memcmp(part, END_TAG, 4) != 0)
 		return fail_here(
 			source, err, "expected a block of events or the end mark");
 	if (checksum(part, part + PART_SIZE, length) != number_at(part + 12))

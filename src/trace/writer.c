@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "trace/event.h"
 #include "trace/format.h"
 #include "trace/header.h"
 
@@ -69,6 +70,22 @@ out:
 	return st;
 }
 
+/* What no format can hold. */
+static enum mr_status
+check_event(const struct mr_event *event, struct mr_error *err)
+{
+	if (event->op >= MR_OP_COUNT)
+		return mr_fail(err, MR_EFORMAT, "there is no op %u", event->op);
+	if (event->op != MR_OP_MARK)
+		return MR_OK;
+	if (event->name_length > MR_NAME_MAX)
+		return mr_fail(err, MR_EFORMAT, "the name of a mark has over %d bytes",
+			MR_NAME_MAX);
+	if (!mr_text_is_utf8(event->name, event->name_length))
+		return mr_fail(err, MR_EFORMAT, "the name of a mark is not valid UTF-8");
+	return MR_OK;
+}
+
 enum mr_status
 mr_writer_put(
 	struct mr_writer *writer, const struct mr_event *event, struct mr_error *err)
@@ -76,7 +93,9 @@ mr_writer_put(
 	enum mr_status st = writer->failure.status;
 
 	if (!st) {
-		st = writer->writing->put(&writer->sink, event, &writer->failure);
+		st = check_event(event, &writer->failure);
+		if (!st)
+			st = writer->writing->put(&writer->sink, event, &writer->failure);
 		writer->sink.events += !st;
 	}
 	if (st && err)
