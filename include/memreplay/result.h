@@ -8,7 +8,8 @@
  *
  * All members are exact integers. Ratios are made from two of them by the
  * table's rows. "After any event" in the words below means after each malloc,
- * free or limit change has been carried out completely.
+ * free, limit change, clearing of the cache or reset of the peak has been
+ * carried out completely.
  */
 
 #include <stdbool.h>
