@@ -281,6 +281,26 @@ mr_sizes_sweep(struct mr_sizes *sizes, bool (*drop)(const void *context, uint32_
 	return MR_OK;
 }
 
+static uint32_t *
+list_below(const struct mr_sizes *sizes, uint32_t node, uint32_t *out)
+{
+	const struct mr_sizes_node *n = &sizes->nodes[node];
+
+	for (uint32_t place = 0; place < n->count; place++) {
+		if (n->level)
+			out = list_below(sizes, n->child[place], out);
+		else
+			*out++ = n->child[place];
+	}
+	return out;
+}
+
+void
+mr_sizes_list(const struct mr_sizes *sizes, uint32_t *classes)
+{
+	list_below(sizes, sizes->root, classes);
+}
+
 static bool
 child_is_right(const struct mr_sizes *sizes, uint32_t node, uint32_t place)
 {

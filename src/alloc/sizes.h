@@ -90,6 +90,9 @@ uint32_t mr_sizes_search(struct mr_sizes *sizes, uint64_t size);
 /* The smallest filled class of at least size, or MR_NONE. */
 uint32_t mr_sizes_from(const struct mr_sizes *sizes, uint64_t size);
 
+/* Stores the classes in use in the order of their sizes. */
+void mr_sizes_list(const struct mr_sizes *sizes, uint32_t *classes);
+
 /* Proves order, links and words; MR_EINVAL if something is broken. */
 MR_MUST_CHECK enum mr_status mr_sizes_check(
 	const struct mr_sizes *sizes, struct mr_error *err);
