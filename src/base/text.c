@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/text.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+char *
+mr_text_quote(char out[MR_QUOTE_SIZE], const char *text, size_t length)
+{
+	const size_t room = MR_QUOTE_SIZE - sizeof("...");
+	size_t used = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)text[i];
+		bool plain = byte >= 0x20 && byte < 0x7f;
+
+		if (used + (plain ? 1 : 4) > room)
+			return memcpy(out + used, "...", sizeof("...")), out;
+		if (plain)
+			out[used++] = (char)byte;
+		else
+			used += (size_t)snprintf(out + used, 5, "\\x%02x", byte);
+	}
+	out[used] = '\0';
+	return out;
+}
+
+/* The length of the UTF-8 sequence at text, 0 if there is none. */
+static size_t
+sequence_length(const unsigned char *text, size_t length)
+{
+	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+	unsigned char lead = text[0];
+	size_t need = lead < 0x80 ? 1
+		: lead < 0xc2     ? 0
+		: lead < 0xe0     ? 2
+		: lead < 0xf0     ? 3
+		: lead < 0xf5     ? 4
+				  : 0;
+	uint32_t code;
+
+	if (need < 2)
+		return need && lead ? 1 : 0;
+	if (need > length)
+		return 0;
+	code = lead & (0xffu >> (need + 1));
+	for (size_t i = 1; i < need; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (text[i] & 0x3fu);
+	}
+	if (code < smallest[need] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+		return 0;
+	return need;
+}
+
+bool
+mr_text_is_utf8(const char *text, size_t length)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t step;
+
+	for (; length; at += step, length -= step) {
+		step = sequence_length(at, length);
+		if (!step)
+			return false;
+	}
+	return true;
+}

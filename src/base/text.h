@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MR_BASE_TEXT_H
+#define MR_BASE_TEXT_H
+
+/* Foreign text, made fit to stand in a message, and checked. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MR_QUOTE_SIZE 64
+
+/*
+ * Writes text, shortened with "..." if need be, into out so that it is one
+ * line of printable ASCII; other bytes become \xNN. Returns out.
+ */
+char *mr_text_quote(char out[MR_QUOTE_SIZE], const char *text, size_t length);
+
+/* Whether these bytes are UTF-8 without NUL, surrogates and overlong forms. */
+bool mr_text_is_utf8(const char *text, size_t length);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "trace/format.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * name, suffix, summary, reading, writing (NULL: none). Detection asks the rows
+ * in this order.
+ */
+/* clang-format off */
+#define FORMATS(row) \
+	row("mrt", ".mrt", "binary: blocks of events, gzipped", \
+		&mr_mrt_reading, &mr_mrt_writing) \
+	row("jsonl", ".jsonl", "JSON Lines: a header object, then an object per event", \
+		&mr_json_reading, &mr_jsonl_writing) \
+	row("json", ".json", "one JSON object: the header with an \"events\" array", \
+		&mr_json_reading, NULL)
+/* clang-format on */
+
+#define INFO(name, suffix, summary, reading, writing)                                    \
+	{name, suffix, summary, (writing) != NULL},
+#define OPERATIONS(name, suffix, summary, reading, writing) {reading, writing},
+
+static const struct mr_format_info infos[] = {FORMATS(INFO)};
+static const struct mr_format formats[] = {FORMATS(OPERATIONS)};
+
+#define FORMAT_COUNT (sizeof(infos) / sizeof(infos[0]))
+
+const struct mr_format_info *
+mr_formats(size_t *count)
+{
+	*count = FORMAT_COUNT;
+	return infos;
+}
+
+const struct mr_format *
+mr_format_at(size_t row)
+{
+	return &formats[row];
+}
+
+bool
+mr_format_by_name(size_t *row, const char *name)
+{
+	for (*row = 0; *row < FORMAT_COUNT; ++*row)
+		if (!strcmp(infos[*row].name, name))
+			return true;
+	return false;
+}
+
+static bool
+ends_with(const char *text, size_t length, const char *end)
+{
+	size_t end_length = strlen(end);
+
+	return length >= end_length &&
+		!memcmp(text + length - end_length, end, end_length);
+}
+
+bool
+mr_format_by_suffix(size_t *row, const char *path)
+{
+	size_t length = strlen(path);
+
+	if (ends_with(path, length, ".gz"))
+		length -= strlen(".gz");
+	for (*row = 0; *row < FORMAT_COUNT; ++*row)
+		if (ends_with(path, length, infos[*row].suffix))
+			return true;
+	return false;
+}
+
+bool
+mr_format_by_content(size_t *row, const unsigned char *data, size_t length)
+{
+	for (*row = 0; *row < FORMAT_COUNT; ++*row)
+		if (formats[*row].reading->probe(data, length))
+			return true;
+	return false;
+}
+
+char *
+mr_format_names(char out[MR_FORMAT_NAMES_SIZE], bool writable)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t row = 0; row < FORMAT_COUNT && used < MR_FORMAT_NAMES_SIZE; row++)
+		if (infos[row].writable || !writable)
+			used += (size_t)snprintf(out + used, MR_FORMAT_NAMES_SIZE - used,
+				"%s%s", used ? ", " : "", infos[row].name);
+	return out;
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Reading text: JSON Lines, and a JSON document with an "events" array. Which
+ * of the two it is shows while the first object is scanned. Either is cut into
+ * elements, lines or array members, and each is parsed on its own.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "trace/event.h"
+#include "trace/format.h"
+#include "trace/header.h"
+#include "trace/jsonevent.h"
+#include "trace/jsonscan.h"
+
+#define ELEMENT_MAX (1024 * 1024) /* bytes of one line or array member */
+
+enum phase {
+	LINES,          /* reading JSON Lines */
+	FIRST_ELEMENT,  /* behind the [ of a document */
+	BEHIND_ELEMENT, /* behind an event of a document */
+	DONE
+};
+
+struct json {
+	enum phase phase;
+	uint64_t line;    /* of the next byte; 1 is the first */
+	uint64_t element; /* of a document: events so far */
+	struct mr_header_store header;
+	struct mr_event event;
+	cJSON *held; /* what event.name points into */
+};
+
+static bool
+probe(const unsigned char *data, size_t length)
+{
+	size_t at = length >= 3 && !memcmp(data, "\xef\xbb\xbf", 3) ? 3 : 0;
+
+	while (at < length && mr_json_space((char)data[at]))
+		at++;
+	return at < length && data[at] == '{';
+}
+
+/* Adds a line to an error that has no place yet. */
+static enum mr_status
+at_line(struct mr_error *err, uint64_t line)
+{
+	if (err->place == MR_PLACE_NONE && err->status == MR_EFORMAT) {
+		err->place = MR_PLACE_LINE;
+		err->where = line;
+	}
+	return err->status;
+}
+
+/* The same for an element of a document, and says which. */
+static enum mr_status
+at_element(struct mr_error *err, uint64_t line, uint64_t element)
+{
+	char text[sizeof(err->text)];
+
+	if (err->place == MR_PLACE_NONE && err->status == MR_EFORMAT) {
+		memcpy(text, err->text, sizeof(text));
+		snprintf(err->text, sizeof(err->text), "event %" PRIu64 ": %.200s",
+			element, text);
+	}
+	return at_line(err, line);
+}
+
+static enum mr_status
+fail_line(const struct json *json, struct mr_error *err, const char *text)
+{
+	return mr_fail_at(err, MR_EFORMAT, MR_PLACE_LINE, json->line, "%s", text);
+}
+
+/*
+ * Makes more than `have` bytes available, or finds that there are no more.
+ *   MR_END  there are no more
+ */
+static enum mr_status
+peek_more(struct mr_source *source, size_t have, const char **text, size_t *length,
+	struct mr_error *err)
+{
+	const unsigned char *data = NULL;
+	enum mr_status st;
+
+	st = mr_input_peek(source->input, have + 1, &data, length, err);
+	*text = (const char *)data;
+	return st ? st : *length > have ? MR_OK : MR_END;
+}
+
+/* Skips white space; MR_END at the end of the input. */
+static enum mr_status
+skip_space(struct mr_source *source, struct mr_error *err)
+{
+	struct json *json = source->state;
+	const char *text;
+	size_t length, at;
+	enum mr_status st;
+
+	for (;;) {
+		st = peek_more(source, 0, &text, &length, err);
+		if (st)
+			return st;
+		for (at = 0; at < length && mr_json_space(text[at]); at++)
+			json->line += text[at] == '\n';
+		mr_input_skip(source->input, at);
+		if (at < length)
+			return MR_OK;
+	}
+}
+
+/* Brings the whole value that a scan goes through into the buffer. */
+static enum mr_status
+scan_value(struct mr_source *source, struct mr_scan *scan, const char **text,
+	enum mr_scan_result *result, struct mr_error *err)
+{
+	enum mr_status st;
+	size_t length = 0;
+
+	do {
+		st = peek_more(source, length, text, &length, err);
+		if (st == MR_END)
+			return fail_line(source->state, err,
+				"not valid JSON: the file ends in the middle");
+		if (st)
+			return st;
+		*result = mr_scan_value(scan, *text, length);
+		if (scan->at > ELEMENT_MAX)
+			return fail_line(source->state, err,
+				"an object here is longer than 1 MiB");
+	} while (*result == MR_SCAN_MORE);
+	return MR_OK;
+}
+
+/* The header of a document is what stands before "events", closed. */
+static enum mr_status
+parse_document_head(struct json *json, const char *text, const struct mr_scan *scan,
+	struct mr_error *err)
+{
+	size_t length = scan->string_at;
+	enum mr_status st;
+	char *head;
+
+	while (length && mr_json_space(text[length - 1]))
+		length--;
+	if (length && text[length - 1] == ',')
+		length--;
+	head = malloc(length + 1);
+	if (!head)
+		return mr_fail_memory(err);
+	memcpy(head, text, length);
+	head[length] = '}';
+	st = mr_header_parse(&json->header, head, length + 1, true, err);
+	free(head);
+	return st;
+}
+
+/* In JSON Lines nothing stands behind the header on its line. */
+static enum mr_status
+end_header_line(struct mr_source *source, struct mr_error *err)
+{
+	struct json *json = source->state;
+	uint64_t line = json->line;
+	enum mr_status st;
+
+	st = skip_space(source, err);
+	if (!st && json->line == line)
+		return fail_line(json, err, "trailing text after the header");
+	return st == MR_END ? MR_OK : st;
+}
+
+static enum mr_status
+open_header(struct mr_source *source, struct mr_error *err)
+{
+	struct json *json = source->state;
+	struct mr_scan scan = {.find_events = true};
+	enum mr_scan_result result;
+	enum mr_status st;
+	const char *text;
+
+	st = skip_space(source, err);
+	if (!st)
+		st = scan_value(source, &scan, &text, &result, err);
+	if (st)
+		return st == MR_END ? fail_line(json, err, "no header") : st;
+	source->format = result == MR_SCAN_EVENTS ? "json" : "jsonl";
+	json->phase = result == MR_SCAN_EVENTS ? FIRST_ELEMENT : LINES;
+	if (result == MR_SCAN_EVENTS)
+		st = parse_document_head(json, text, &scan, err);
+	else
+		st = mr_header_parse(&json->header, text, scan.at, false, err);
+	if (st)
+		return at_line(err, json->line);
+	json->line += scan.newlines;
+	mr_input_skip(source->input, scan.at);
+	source->header = json->header.header;
+	return json->phase == LINES ? end_header_line(source, err) : MR_OK;
+}
+
+static enum mr_status
+open_json(struct mr_source *source, struct mr_error *err)
+{
+	struct json *json = calloc(1, sizeof(*json));
+	const unsigned char *data;
+	size_t length;
+	enum mr_status st;
+
+	if (!json)
+		return mr_fail_memory(err);
+	source->state = json;
+	source->place = MR_PLACE_LINE;
+	source->events = &json->event;
+	json->line = 1;
+	st = mr_input_peek(source->input, 3, &data, &length, err);
+	if (st)
+		return st;
+	if (length >= 3 && !memcmp(data, "\xef\xbb\xbf", 3))
+		mr_input_skip(source->input, 3);
+	return open_header(source, err);
+}
+
+/* Finds the end of the line that begins here; *length leaves out its newline. */
+static enum mr_status
+find_line(struct mr_source *source, const char **text, size_t *length, bool *last,
+	struct mr_error *err)
+{
+	const char *newline = NULL;
+	size_t have = 0, seen;
+	enum mr_status st;
+
+	do {
+		seen = have;
+		st = peek_more(source, have, text, &have, err);
+		if (st)
+			break;
+		newline = memchr(*text + seen, '\n', have - seen);
+		*length = newline ? (size_t)(newline - *text) : have;
+		if (*length > ELEMENT_MAX)
+			return fail_line(
+				source->state, err, "the line is longer than 1 MiB");
+	} while (!newline);
+	*last = !newline;
+	return st == MR_END && have ? MR_OK : st;
+}
+
+static bool
+is_blank(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (!mr_json_space(text[i]))
+			return false;
+	return true;
+}
+
+/* Parses one element; MR_EFORMAT is not final when reading leniently. */
+static enum mr_status
+parse_event(
+	struct mr_source *source, const struct mr_object *object, struct mr_error *err)
+{
+	struct json *json = source->state;
+	enum mr_status st;
+
+	source->where = json->line;
+	source->element = json->element;
+	st = mr_json_event(&json->event, &json->held, object, err);
+	if (st)
+		return json->element ? at_element(err, json->line, json->element)
+				     : at_line(err, json->line);
+	source->count = 1;
+	return MR_OK;
+}
+
+static enum mr_status
+next_line(struct mr_source *source, struct mr_error *err)
+{
+	struct json *json = source->state;
+	struct mr_object object;
+	enum mr_status st;
+	bool last = false;
+
+	st = find_line(source, &object.text, &object.length, &last, err);
+	if (st)
+		return st;
+	if (!is_blank(object.text, object.length))
+		st = parse_event(source, &object, err);
+	mr_input_skip(source->input, object.length + !last);
+	json->line += !last;
+	return st;
+}
+
+/* Behind the array: the other members, the closing brace, and nothing more. */
+static enum mr_status
+end_document(struct mr_source *source, struct mr_error *err)
+{
+	struct json *json = source->state;
+	struct mr_scan scan = {.depth = 1};
+	enum mr_scan_result result;
+	const char *text, *from;
+	enum mr_status st;
+	char *tail;
+
+	st = skip_space(source, err);
+	if (st && st != MR_END)
+		return st;
+	st = scan_value(source, &scan, &text, &result, err);
+	if (st)
+		return st;
+	if (*text != ',' && *text != '}')
+		return fail_line(json, err, "expected \",\" or \"}\" behind the events");
+	tail = malloc(scan.at + 1);
+	if (!tail)
+		return mr_fail_memory(err);
+	from = *text == ',' ? text + 1 : text;
+	tail[0] = '{';
+	memcpy(tail + 1, from, (size_t)(text + scan.at - from));
+	st = mr_header_parse_tail(
+		&json->header, tail, (size_t)(text + scan.at - from) + 1, err);
+	free(tail);
+	if (st)
+		return at_line(err, json->line);
+	mr_input_skip(source->input, scan.at);
+	json->line += scan.newlines;
+	st = skip_space(source, err);
+	return st ? st : fail_line(json, err, "trailing text after the document");
+}
+
+/*
+ * Goes to the next element of the array.
+ *   MR_END  the array and the document have ended well
+ */
+static enum mr_status
+find_element(struct mr_source *source, struct mr_error *err)
+{
+	struct json *json = source->state;
+	bool need_comma = json->phase == BEHIND_ELEMENT;
+	const unsigned char *data;
+	size_t length;
+	enum mr_status st;
+
+	for (;;) {
+		st = skip_space(source, err);
+		if (st == MR_END)
+			return fail_line(json, err,
+				"not valid JSON: the file ends inside the events");
+		if (!st)
+			st = mr_input_peek(source->input, 1, &data, &length, err);
+		if (st)
+			return st;
+		if (*data == ']' && (need_comma || json->phase == FIRST_ELEMENT)) {
+			mr_input_skip(source->input, 1);
+			json->phase = DONE;
+			return end_document(source, err);
+		}
+		if (*data == '{' && !need_comma)
+			return MR_OK;
+		if (*data != ',' || !need_comma)
+			return fail_line(json, err,
+				need_comma ? "expected \",\" or \"]\" behind an event"
+					   : "expected an event: {\"op\": ...}");
+		mr_input_skip(source->input, 1);
+		need_comma = false;
+		json->phase = BEHIND_ELEMENT;
+	}
+}
+
+static enum mr_status
+next_element(struct mr_source *source, struct mr_error *err)
+{
+	struct json *json = source->state;
+	struct mr_scan scan = {0};
+	struct mr_object object;
+	enum mr_scan_result result;
+	enum mr_status st;
+
+	if (json->phase == DONE)
+		return MR_END;
+	st = find_element(source, err);
+	if (!st)
+		st = scan_value(source, &scan, &object.text, &result, err);
+	if (st)
+		return st;
+	object.length = scan.at;
+	json->element++;
+	json->phase = BEHIND_ELEMENT;
+	st = parse_event(source, &object, err);
+	mr_input_skip(source->input, scan.at);
+	json->line += scan.newlines;
+	return st;
+}
+
+static enum mr_status
+fill_json(struct mr_source *source, struct mr_error *err)
+{
+	struct json *json = source->state;
+	uint64_t position;
+	enum mr_status st;
+
+	cJSON_Delete(json->held);
+	json->held = NULL;
+	source->count = 0;
+	do {
+		position = mr_input_position(source->input);
+		st = json->phase == LINES ? next_line(source, err)
+					  : next_element(source, err);
+		if (st != MR_EFORMAT || !source->lenient)
+			continue;
+		if (mr_input_truncated(source->input)) {
+			source->cut = true;
+			return MR_END;
+		}
+		/* an element was passed over, unless there is no telling its end */
+		if (mr_input_position(source->input) == position || json->phase == DONE)
+			return st;
+		source->skipped_lines++;
+		st = MR_OK;
+	} while (!st && !source->count);
+	return st;
+}
+
+static void
+close_json(struct mr_source *source)
+{
+	struct json *json = source->state;
+
+	if (!json)
+		return;
+	cJSON_Delete(json->held);
+	mr_header_fini(&json->header);
+	free(json);
+}
+
+const struct mr_reading mr_json_reading = {probe, open_json, fill_json, close_json};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MR_TRACE_JSONVALUE_H
+#define MR_TRACE_JSONVALUE_H
+
+/*
+ * Values out of cJSON trees, checked. cJSON holds numbers as doubles, so every
+ * call is also given the text of the object, to tell what was really written.
+ * Errors have no place.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "memreplay/base.h"
+
+/* The text of an object, in which an item's raw value can be looked up. */
+struct mr_object {
+	const char *text;
+	size_t length;
+};
+
+/*
+ * Parses text as one JSON object with nothing but white space behind it. On
+ * success *tree is the caller's.
+ *   MR_EFORMAT
+ */
+MR_MUST_CHECK enum mr_status mr_object_parse(
+	cJSON **tree, const struct mr_object *object, struct mr_error *err);
+
+/*
+ * Reads a whole number from 0 to 2^53, however it is written (1e3, 5.0).
+ *   MR_EFORMAT  anything else; err names the key and what stands there
+ */
+MR_MUST_CHECK enum mr_status mr_value_u64(uint64_t *out, const cJSON *item,
+	const struct mr_object *object, struct mr_error *err);
+
+/* Reads the same, or null: MR_UNLIMITED. */
+MR_MUST_CHECK enum mr_status mr_value_limit(uint64_t *out, const cJSON *item,
+	const struct mr_object *object, struct mr_error *err);
+
+MR_MUST_CHECK enum mr_status mr_value_u32(uint32_t *out, const cJSON *item,
+	const struct mr_object *object, struct mr_error *err);
+
+MR_MUST_CHECK enum mr_status mr_value_i32(int32_t *out, const cJSON *item,
+	const struct mr_object *object, struct mr_error *err);
+
+#endif

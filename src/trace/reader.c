@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "trace/check.h"
+#include "trace/format.h"
+
+#define PROBE_SIZE 512 /* bytes from which a format is recognised */
+
+struct mr_reader {
+	const struct mr_reading *reading;
+	struct mr_source source;
+	struct mr_check check;
+	size_t at;             /* in source.events: the next to hand out */
+	struct mr_error after; /* what follows source.events[count - 1] */
+	uint64_t events;       /* handed out */
+};
+
+static enum mr_status
+find_format(struct mr_reader *reader, const char *from, struct mr_error *err)
+{
+	char text[MR_QUOTE_SIZE], names[MR_FORMAT_NAMES_SIZE];
+	const unsigned char *data;
+	size_t row, length;
+	enum mr_status st;
+
+	if (from && !mr_format_by_name(&row, from))
+		return mr_fail(err, MR_EINVAL, "there is no format \"%s\"",
+			mr_text_quote(text, from, strlen(from)));
+	st = mr_input_peek(reader->source.input, 1, &data, &length, err);
+	if (st)
+		return st;
+	if (length == 0)
+		return mr_fail(err, MR_EFORMAT, "the file is empty");
+	if (!from && length < PROBE_SIZE) {
+		/* a defect behind the first bytes is for the format to meet */
+		st = mr_input_peek(
+			reader->source.input, PROBE_SIZE, &data, &length, NULL);
+		if (st)
+			st = mr_input_peek(reader->source.input, 1, &data, &length, err);
+		if (st)
+			return st;
+	}
+	if (!from && !mr_format_by_content(&row, data, length))
+		return mr_fail(err, MR_EFORMAT,
+			"no known format begins like this; known are %s, also gzipped",
+			mr_format_names(names, false));
+	reader->reading = mr_format_at(row)->reading;
+	return MR_OK;
+}
+
+static enum mr_status
+open_reader(struct mr_reader *reader, const char *path,
+	const struct mr_reader_options *options, struct mr_error *err)
+{
+	bool lenient = options && options->lenient;
+	enum mr_status st;
+
+	reader->source.lenient = lenient;
+	if ((st = mr_input_open(&reader->source.input, path, err)) ||
+		(st = mr_check_init(&reader->check, lenient, err)) ||
+		(st = find_format(reader, options ? options->from : NULL, err)))
+		return st;
+	return reader->reading->open(&reader->source, err);
+}
+
+enum mr_status
+mr_reader_open(struct mr_reader **out, const char *path,
+	const struct mr_reader_options *options, struct mr_error *err)
+{
+	struct mr_error why = {.status = MR_OK};
+	struct mr_reader *reader;
+	enum mr_status st;
+
+	*out = NULL;
+	reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return mr_fail_memory(err);
+	st = open_reader(reader, path, options, &why);
+	if (st) {
+		if (err)
+			*err = why;
+		mr_reader_close(reader);
+		return st;
+	}
+	*out = reader;
+	return MR_OK;
+}
+
+const struct mr_header *
+mr_reader_header(const struct mr_reader *reader)
+{
+	return &reader->source.header;
+}
+
+/* Gives an error of the rules the place of the event that broke them. */
+static void
+place_error(struct mr_reader *reader, size_t failed)
+{
+	const struct mr_source *source = &reader->source;
+	struct mr_error *err = &reader->after;
+	char text[sizeof(err->text)];
+
+	if (err->status != MR_EFORMAT)
+		return;
+	err->place = source->place;
+	err->where = source->where + (source->place == MR_PLACE_EVENT ? failed : 0);
+	if (source->element) {
+		memcpy(text, err->text, sizeof(text));
+		snprintf(err->text, sizeof(err->text), "event %" PRIu64 ": %.200s",
+			source->element, text);
+	}
+}
+
+/* Gets and checks more events, or sets `after`. */
+static void
+fill(struct mr_reader *reader)
+{
+	struct mr_source *source = &reader->source;
+	struct mr_error *after = &reader->after;
+	size_t failed = 0;
+
+	reader->at = 0;
+	do {
+		after->place = MR_PLACE_NONE;
+		after->status = reader->reading->fill(source, after);
+		if (after->status) {
+			source->count = 0;
+			break;
+		}
+		after->status = mr_check_events(
+			&reader->check, source->events, &source->count, &failed, after);
+		if (after->status)
+			place_error(reader, failed);
+	} while (!after->status && !source->count);
+	if (after->status == MR_END && !reader->events)
+		mr_fail(after, MR_EFORMAT, "no events");
+}
+
+enum mr_status
+mr_reader_next(struct mr_reader *reader, struct mr_event *event, struct mr_error *err)
+{
+	if (reader->at == reader->source.count) {
+		if (!reader->after.status)
+			fill(reader);
+		if (reader->at == reader->source.count) {
+			if (err && reader->after.status != MR_END)
+				*err = reader->after;
+			return reader->after.status;
+		}
+	}
+	*event = reader->source.events[reader->at++];
+	reader->events++;
+	return MR_OK;
+}
+
+uint32_t
+mr_reader_slots(const struct mr_reader *reader)
+{
+	return reader->check.slots.used;
+}
+
+void
+mr_reader_summary(const struct mr_reader *reader, struct mr_reader_summary *out)
+{
+	const struct mr_source *source = &reader->source;
+	const struct mr_check *check = &reader->check;
+
+	out->format = source->format;
+	out->events = reader->events;
+	out->cut = source->cut;
+	out->skipped_lines = source->skipped_lines + check->skipped_events;
+	out->skipped_frees = check->skipped_frees;
+	out->skipped_mallocs = check->skipped_mallocs;
+	out->clamped_times = check->clamped_times;
+	out->trailer = source->trailer ? source->trailer : "";
+}
+
+void
+mr_reader_progress(const struct mr_reader *reader, uint64_t *done, uint64_t *length)
+{
+	mr_input_progress(reader->source.input, done, length);
+}
+
+void
+mr_reader_close(struct mr_reader *reader)
+{
+	if (!reader)
+		return;
+	if (reader->reading)
+		reader->reading->close(&reader->source);
+	mr_check_fini(&reader->check);
+	mr_input_close(reader->source.input);
+	free(reader);
+}
