@@ -13,7 +13,17 @@
 #include "base/nearest.h"
 #include "cli/command.h"
 
+extern const struct mr_command mr_cmd_convert;
+extern const struct mr_command mr_cmd_info;
+extern const struct mr_command mr_cmd_simulate;
+extern const struct mr_command mr_cmd_verify;
+
+/* In the order of the help: what most people want first. */
 static const struct mr_command *const commands[] = {
+	&mr_cmd_simulate,
+	&mr_cmd_verify,
+	&mr_cmd_info,
+	&mr_cmd_convert,
 	NULL,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef MR_CLI_INPUT_H
-#define MR_CLI_INPUT_H
+#ifndef MR_CLI_SOURCE_H
+#define MR_CLI_SOURCE_H
 
 /*
  * A trace as a command reads it: the options for that, batches of events, a
@@ -13,15 +13,15 @@
 #include "memreplay/trace.h"
 
 /* --from, --lenient */
-struct mr_input_options {
+struct mr_source_options {
 	int from; /* row of mr_formats(), or -1 */
 	bool lenient;
 };
-extern const struct mr_option_group mr_input_group;
+extern const struct mr_option_group mr_source_group;
 
-#define MR_INPUT_BATCH 1024
+#define MR_SOURCE_BATCH 1024
 
-struct mr_input {
+struct mr_source {
 	const char *path;
 	struct mr_reader *reader;
 	struct mr_error err;
@@ -29,27 +29,27 @@ struct mr_input {
 	bool on_terminal;
 	int shown; /* percent, or -1: no progress line is on the terminal */
 	size_t count;
-	struct mr_event events[MR_INPUT_BATCH];
+	struct mr_event events[MR_SOURCE_BATCH];
 };
 
 /* Opens a trace ("-": standard input). Returns 0, or says why not: exit status. */
-int mr_input_open(
-	struct mr_input *input, const char *path, const struct mr_input_options *options);
+int mr_source_open(struct mr_source *input, const char *path,
+	const struct mr_source_options *options);
 
 /*
  * Reads the next `count` events into `events`; a mark is the last of them, so
  * that its name is valid until the next call. MR_END when there are no more.
  * On failure err is set and what the batch held before it is dropped.
  */
-MR_MUST_CHECK enum mr_status mr_input_next(struct mr_input *input);
+MR_MUST_CHECK enum mr_status mr_source_next(struct mr_source *input);
 
-/* Says why mr_input_next() failed. Returns the exit status. */
-int mr_input_failed(struct mr_input *input);
+/* Says why mr_source_next() failed. Returns the exit status. */
+int mr_source_failed(struct mr_source *input);
 
 /* Says that the trace was cut short, and what a lenient reading skipped. */
-void mr_input_remark(struct mr_input *input);
+void mr_source_remark(struct mr_source *input);
 
 /* Closes it; one that did not open is fine. */
-void mr_input_close(struct mr_input *input);
+void mr_source_close(struct mr_source *input);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/input.h"
+#include "cli/source.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,19 +19,19 @@ format_at(size_t index)
 
 static const struct mr_option rows[] = {
 	{MR_OPTION_CHOICE, 0, "from", "FORMAT", .choices = format_at,
-		.offset = offsetof(struct mr_input_options, from),
+		.offset = offsetof(struct mr_source_options, from),
 		.help = "format of the trace, if its content should not decide"},
 	{MR_OPTION_FLAG, 0, "lenient",
-		.offset = offsetof(struct mr_input_options, lenient),
+		.offset = offsetof(struct mr_source_options, lenient),
 		.help = "skip what is wrong in the trace where that can be done, and say "
 			"how much was skipped"},
 };
 
-const struct mr_option_group mr_input_group = {"Trace options", rows, 2};
+const struct mr_option_group mr_source_group = {"Trace options", rows, 2};
 
 int
-mr_input_open(
-	struct mr_input *input, const char *path, const struct mr_input_options *options)
+mr_source_open(struct mr_source *input, const char *path,
+	const struct mr_source_options *options)
 {
 	struct mr_reader_options how = {.lenient = options->lenient};
 
@@ -43,13 +43,13 @@ mr_input_open(
 	if (options->from >= 0)
 		how.from = format_at((size_t)options->from);
 	if (mr_reader_open(&input->reader, path, &how, &input->err))
-		return mr_input_failed(input);
+		return mr_source_failed(input);
 	return 0;
 }
 
 /* The progress line appears when the work has taken a second. */
 static void
-show_progress(struct mr_input *input)
+show_progress(struct mr_source *input)
 {
 	uint64_t done, length;
 	struct timespec now;
@@ -69,7 +69,7 @@ show_progress(struct mr_input *input)
 }
 
 static void
-hide_progress(struct mr_input *input)
+hide_progress(struct mr_source *input)
 {
 	if (input->shown >= 0)
 		fputs("\r              \r", stderr);
@@ -77,12 +77,12 @@ hide_progress(struct mr_input *input)
 }
 
 enum mr_status
-mr_input_next(struct mr_input *input)
+mr_source_next(struct mr_source *input)
 {
 	enum mr_status status = MR_OK;
 	size_t count = 0;
 
-	while (count < MR_INPUT_BATCH) {
+	while (count < MR_SOURCE_BATCH) {
 		status =
 			mr_reader_next(input->reader, &input->events[count], &input->err);
 		if (status || input->events[count++].op == MR_OP_MARK)
@@ -99,13 +99,13 @@ mr_input_next(struct mr_input *input)
 }
 
 int
-mr_input_failed(struct mr_input *input)
+mr_source_failed(struct mr_source *input)
 {
 	return mr_say_error(input->path, &input->err);
 }
 
 void
-mr_input_remark(struct mr_input *input)
+mr_source_remark(struct mr_source *input)
 {
 	struct mr_reader_summary summary;
 	char text[MR_TEXT_SIZE];
@@ -125,7 +125,7 @@ mr_input_remark(struct mr_input *input)
 }
 
 void
-mr_input_close(struct mr_input *input)
+mr_source_close(struct mr_source *input)
 {
 	mr_reader_close(input->reader);
 	input->reader = NULL;
