@@ -16,11 +16,15 @@
 extern const struct mr_command mr_cmd_convert;
 extern const struct mr_command mr_cmd_info;
 extern const struct mr_command mr_cmd_simulate;
+extern const struct mr_command mr_cmd_sweep;
+extern const struct mr_command mr_cmd_tune;
 extern const struct mr_command mr_cmd_verify;
 
 /* In the order of the help: what most people want first. */
 static const struct mr_command *const commands[] = {
 	&mr_cmd_simulate,
+	&mr_cmd_sweep,
+	&mr_cmd_tune,
 	&mr_cmd_verify,
 	&mr_cmd_info,
 	&mr_cmd_convert,

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "cli/command.h"
+#include "cli/limits.h"
+#include "cli/output.h"
+#include "cli/setup.h"
+#include "cli/source.h"
+#include "cli/walk.h"
+#include "report/curve.h"
+#include "report/result.h"
+
+struct options {
+	struct mr_source_options input;
+	struct mr_policy_options policy;
+	struct mr_sweep_group_options sweep;
+	struct mr_format_options format;
+	struct mr_expect_options expect;
+};
+
+static const struct mr_option_use uses[] = {
+	{&mr_source_group, offsetof(struct options, input)},
+	{&mr_policy_group, offsetof(struct options, policy)},
+	{&mr_sweep_group, offsetof(struct options, sweep)},
+	{&mr_format_group, offsetof(struct options, format)},
+	{&mr_point_expect_group, offsetof(struct options, expect)},
+	{0},
+};
+
+/* What all traces of one call share. */
+struct job {
+	const struct options *options;
+	const struct mr_limits *limits;
+	const struct mr_point_expects *expects;
+	size_t shown; /* curves printed so far */
+};
+
+static enum mr_status
+print_curve(struct job *job, const struct mr_curve *curve, struct mr_error *err)
+{
+	bool first = !job->shown++;
+
+	switch ((enum mr_output_format)job->options->format.format) {
+	case MR_OUTPUT_TABLE:
+		if (!first)
+			putchar('\n');
+		mr_curve_table(curve, isatty(STDOUT_FILENO), stdout);
+		break;
+	case MR_OUTPUT_JSON:
+		if (!first)
+			fputs(",\n", stdout);
+		return mr_curve_json(curve, stdout, err);
+	case MR_OUTPUT_CSV:
+		if (first)
+			mr_curve_csv_names(stdout);
+		mr_curve_csv(curve, stdout);
+		break;
+	}
+	return MR_OK;
+}
+
+static int
+show(struct job *job, struct mr_source *input, const struct mr_setup *setup,
+	struct mr_sweep *sweep)
+{
+	struct mr_sweep_summary summary;
+	struct mr_doc doc = {0};
+	struct mr_curve curve = {
+		.path = mr_path_name(input->path), .doc = &doc, .summary = &summary};
+	const struct mr_point *points;
+	struct mr_point *copy;
+	enum mr_status st;
+	int status = MR_EXIT_DONE;
+
+	mr_sweep_summary(sweep, &summary);
+	if (mr_sweep_points(sweep, &points, &curve.count, &input->err))
+		return mr_source_failed(input);
+	copy = malloc(curve.count * sizeof(*copy));
+	if (!copy) {
+		mr_say("out of memory");
+		return MR_EXIT_FAILED;
+	}
+	memcpy(copy, points, curve.count * sizeof(*copy));
+	curve.points = copy;
+	status = mr_point_expects_check(job->expects, copy, curve.count);
+	if (job->limits->is_auto)
+		curve.count = mr_limits_thin(copy, curve.count);
+	mr_doc_add_trace(&doc, input->path, input->reader);
+	mr_doc_add_policy(&doc, &setup->policy);
+	st = print_curve(job, &curve, &input->err);
+	if (st)
+		status = mr_source_failed(input);
+	mr_doc_fini(&doc);
+	free(copy);
+	return status;
+}
+
+static int
+sweep_trace(struct job *job, const char *path)
+{
+	const struct options *options = job->options;
+	struct mr_sweep *sweep = NULL;
+	struct mr_source input;
+	struct mr_setup setup;
+	int status = mr_source_open(&input, path, &options->input);
+
+	if (status)
+		return status;
+	if (mr_setup_make(&setup, &options->policy, NULL, mr_reader_header(input.reader),
+		    &input.err) ||
+		mr_sweep_new(&sweep, &setup.policy, &job->limits->options, &input.err)) {
+		status = mr_source_failed(&input);
+		goto out;
+	}
+	if (job->limits->options.resolution == 1)
+		mr_walk_estimate(
+			path, &options->input, &setup.policy, &job->limits->options);
+	status = mr_walk(sweep, &input);
+	if (!status)
+		status = show(job, &input, &setup, sweep);
+out:
+	mr_sweep_free(sweep);
+	mr_source_close(&input);
+	return status;
+}
+
+static int
+run(const struct mr_command *self, int argc, char **argv)
+{
+	struct options options;
+	struct mr_limits limits = {0};
+	struct mr_point_expects expects;
+	struct mr_setup unused;
+	struct job job = {&options, &limits, &expects, 0};
+	struct mr_error err;
+	int status, worst = MR_EXIT_DONE;
+	char **operands = mr_command_parse(self, &options, argc, argv, &status);
+	bool several, json;
+
+	if (!operands)
+		return status;
+	if (mr_limits_make(&limits, &options.sweep, &err) ||
+		mr_point_expects_parse(&expects, &options.expect, &err) ||
+		mr_setup_make(&unused, &options.policy, NULL, NULL, &err)) {
+		mr_limits_fini(&limits);
+		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
+	}
+	several = operands[1];
+	json = options.format.format == MR_OUTPUT_JSON;
+	if (several && json)
+		fputs("{\"sweeps\":[\n", stdout);
+	for (size_t i = 0; operands[i] && worst != MR_EXIT_FAILED; i++) {
+		status = sweep_trace(&job, operands[i]);
+		if (status == MR_EXIT_FAILED || worst == MR_EXIT_DONE)
+			worst = status;
+	}
+	if (json && worst != MR_EXIT_FAILED)
+		fputs(several ? "\n]}\n" : "\n", stdout);
+	mr_limits_fini(&limits);
+	return worst;
+}
+
+const struct mr_command mr_cmd_sweep = {
+	.name = "sweep",
+	.operands = "TRACE...",
+	.min_operands = 1,
+	.max_operands = 1024,
+	.summary = "many cache limits in one reading of a trace: the curve",
+	.description =
+		"Runs TRACE at many cache limits at once and prints a point for each: "
+		"what "
+		"the allocator does there, and the range of limits at which it does just "
+		"the same. Each point is exact. The curve is not monotone in general, so "
+		"nothing is said of limits that no range covers, and every place where "
+		"more cache means fewer hits is named.\n\n"
+		"The trace's own set_cache_limit events are ignored. --expect takes "
+		"METRIC@LIMIT here: 'hit_rate@32MiB>=0.9'.",
+	.options = uses,
+	.run = run,
+};

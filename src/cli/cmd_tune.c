@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/setup.h"
+#include "cli/source.h"
+#include "cli/walk.h"
+#include "memreplay/tune.h"
+#include "report/result.h"
+
+struct tune_options {
+	const char *target;
+	struct mr_number budget;
+	bool knee;
+	int of;
+	const char *weights;
+	int by;
+	struct mr_number jobs;
+};
+
+struct options {
+	struct mr_source_options input;
+	struct mr_policy_options policy;
+	struct tune_options tune;
+	struct mr_format_options format;
+	struct mr_expect_options expect;
+};
+
+static const char *
+rate_name(size_t index)
+{
+	static const char *const names[] = {"hit_rate", "byte_hit_rate", NULL};
+
+	return names[index];
+}
+
+static const char *
+together_name(size_t index)
+{
+	static const char *const names[] = {
+		[MR_TOGETHER_WORST] = "worst", [MR_TOGETHER_MEAN] = "mean", NULL};
+
+	return names[index];
+}
+
+static const struct mr_option rows[] = {
+	{MR_OPTION_TEXT, 't', "target", "SHARE", "99%",
+		.offset = offsetof(struct tune_options, target),
+		.help = "the smallest limit from which on the rate stays at this share "
+			"of "
+			"the unlimited cache's, or above"},
+	{MR_OPTION_SIZE, 'b', "budget", "SIZE",
+		.offset = offsetof(struct tune_options, budget),
+		.help = "instead: the limit of at most SIZE with the best rate"},
+	{MR_OPTION_FLAG, 'k', "knee", .offset = offsetof(struct tune_options, knee),
+		.help = "instead: the limit beyond which more cache pays less and less"},
+	{MR_OPTION_CHOICE, 0, "of", "RATE", "hit_rate", .choices = rate_name,
+		.offset = offsetof(struct tune_options, of), .help = "the rate meant"},
+	{MR_OPTION_TEXT, 'w', "weights", "W,W...",
+		.offset = offsetof(struct tune_options, weights),
+		.help = "weights of the traces in the mean, in their order; otherwise "
+			"all "
+			"weigh the same"},
+	{MR_OPTION_CHOICE, 0, "by", "HOW", "worst", .choices = together_name,
+		.offset = offsetof(struct tune_options, by),
+		.help = "what the one limit for several traces goes by: the worst trace "
+			"or "
+			"the weighted mean"},
+	{MR_OPTION_COUNT, 'j', "jobs", "N", "1", .min = 1, .max = 256,
+		.offset = offsetof(struct tune_options, jobs),
+		.help = "threads to share the limits; the output is the same for any "
+			"number"},
+};
+static const struct mr_option_group tune_group = {
+	"Tuning options", rows, sizeof(rows) / sizeof(rows[0])};
+
+static const struct mr_option expect_rows[] = {
+	{MR_OPTION_LIST, 'e', "expect", "'METRIC OP VALUE'",
+		.offset = offsetof(struct mr_expect_options, texts),
+		.help = "exit with status 3 unless this holds at the recommended limit, "
+			"in "
+			"every trace: 'hit_rate>=95%', 'cache_limit<=64MiB'; may be "
+			"given "
+			"more than once"},
+};
+static const struct mr_option_group expect_group = {"Output options", expect_rows, 1};
+
+static const struct mr_option_use uses[] = {
+	{&mr_source_group, offsetof(struct options, input)},
+	{&mr_policy_group, offsetof(struct options, policy)},
+	{&tune_group, offsetof(struct options, tune)},
+	{&mr_format_group, offsetof(struct options, format)},
+	{&expect_group, offsetof(struct options, expect)},
+	{0},
+};
+
+/* One trace with its curve, and what it does at the limit it has today. */
+struct subject {
+	const char *path;
+	struct mr_sweep *sweep;
+	struct mr_result today;
+};
+
+struct subjects {
+	size_t count;
+	struct subject *items;
+	struct mr_tune_curve *curves;
+	struct mr_policy policy; /* of the first */
+};
+
+static void
+subjects_fini(struct subjects *subjects)
+{
+	for (size_t i = 0; i < subjects->count; i++)
+		mr_sweep_free(subjects->items[i].sweep);
+	free(subjects->items);
+	free(subjects->curves);
+}
+
+static int
+out_of_memory(void)
+{
+	mr_say("out of memory");
+	return MR_EXIT_FAILED;
+}
+
+/* Reads a trace once: for its curve, and beside it for what today's limit gives. */
+static int
+study(struct subjects *subjects, size_t i, const struct options *options)
+{
+	struct subject *subject = &subjects->items[i];
+	struct mr_sweep_options grid = {
+		.to = MR_UNLIMITED, .jobs = (unsigned)options->tune.jobs.value};
+	struct mr_sweep_summary summary;
+	struct mr_sim *sim = NULL;
+	struct mr_source input;
+	struct mr_setup setup;
+	int status = mr_source_open(&input, subject->path, &options->input);
+
+	if (status)
+		return status;
+	if (mr_setup_make(&setup, &options->policy, NULL, mr_reader_header(input.reader),
+		    &input.err) ||
+		mr_sim_new(&sim, &setup.policy, false, &input.err) ||
+		mr_sweep_new(&subject->sweep, &setup.policy, &grid, &input.err)) {
+		status = mr_source_failed(&input);
+		goto out;
+	}
+	status = mr_walk_beside(subject->sweep, &input, sim);
+	if (status)
+		goto out;
+	mr_sim_result(sim, &subject->today);
+	mr_sweep_summary(subject->sweep, &summary);
+	subjects->curves[i].resolution = summary.resolution;
+	if (mr_sweep_points(subject->sweep, &subjects->curves[i].points,
+		    &subjects->curves[i].count, &input.err))
+		status = mr_source_failed(&input);
+	if (i == 0)
+		subjects->policy = setup.policy;
+out:
+	mr_sim_free(sim);
+	mr_source_close(&input);
+	return status;
+}
+
+static int
+study_all(struct subjects *subjects, char **paths, const struct options *options)
+{
+	int status = MR_EXIT_DONE;
+
+	while (paths[subjects->count])
+		subjects->count++;
+	subjects->items = calloc(subjects->count, sizeof(*subjects->items));
+	subjects->curves = calloc(subjects->count, sizeof(*subjects->curves));
+	if (!subjects->items || !subjects->curves) {
+		subjects->count = 0;
+		return out_of_memory();
+	}
+	for (size_t i = 0; i < subjects->count && !status; i++) {
+		subjects->items[i].path = paths[i];
+		subjects->curves[i].weight = 1;
+		status = study(subjects, i, options);
+	}
+	return status;
+}
+
+/* Reads "99%" or "0.99". */
+static bool
+parse_share(double *out, const char *text)
+{
+	char *end;
+
+	*out = strtod(text, &end);
+	if (end == text)
+		return false;
+	if (*end == '%') {
+		*out /= 100;
+		end++;
+	}
+	return !*end && *out >= 0 && *out <= 1;
+}
+
+static bool
+parse_weights(struct subjects *subjects, const char *text)
+{
+	for (size_t i = 0; i < subjects->count; i++) {
+		char *end;
+		double weight = strtod(text, &end);
+
+		if (end == text || !(weight >= 0 && weight < 1e18))
+			return false;
+		subjects->curves[i].weight = weight;
+		if (*end != (i + 1 < subjects->count ? ',' : '\0'))
+			return false;
+		text = end + 1;
+	}
+	return true;
+}
+
+/* What a trace does at a limit that all its points answer for. */
+static struct mr_result
+result_at(const struct mr_tune_curve *curve, uint64_t limit)
+{
+	const struct mr_point *point = mr_point_at(curve->points, curve->count, limit);
+	struct mr_result result = {0};
+
+	/* Limits above the last point are all the same as it. */
+	if (!point)
+		point = &curve->points[curve->count - 1];
+	result = point->result;
+	result.cache_limit = limit;
+	return result;
+}
+
+static void
+add_choice(struct mr_doc *doc, const char *name, const struct mr_result *result)
+{
+	mr_doc_text(doc, "choice", name);
+	mr_doc_bytes(doc, "cache_limit", result->cache_limit);
+	mr_doc_ratio(doc, "hit_rate", result->hits, result->mallocs);
+	mr_doc_ratio(doc, "byte_hit_rate", result->hit_bytes, result->requested_bytes);
+	mr_doc_count(doc, "misses", result->misses);
+	mr_doc_count(doc, "rejected_frees", result->rejected_frees);
+	mr_doc_bytes(doc, "peak_cached_bytes", result->peak_cached_bytes);
+	mr_doc_bytes(doc, "peak_total_bytes", result->peak_total_bytes);
+}
+
+#define CHOICE_COLUMNS 9 /* with the trace */
+
+static void
+add_choices(struct mr_doc *doc, const struct subjects *subjects,
+	const struct mr_advice *advice)
+{
+	mr_doc_begin(doc, "points", CHOICE_COLUMNS);
+	for (size_t i = 0; i < subjects->count; i++) {
+		const struct mr_tune_curve *curve = &subjects->curves[i];
+		const struct {
+			const char *name;
+			bool there;
+			struct mr_result result;
+		} choices[] = {
+			{"cheaper", advice->has_cheaper,
+				result_at(curve, advice->cheaper)},
+			{"recommended", true, result_at(curve, advice->limit)},
+			{"dearer", advice->has_dearer, result_at(curve, advice->dearer)},
+			{"worse", advice->has_worse, result_at(curve, advice->worse)},
+			{"today", true, subjects->items[i].today},
+			{"unlimited", true, result_at(curve, MR_UNLIMITED)},
+		};
+
+		for (size_t c = 0; c < sizeof(choices) / sizeof(choices[0]); c++) {
+			if (!choices[c].there)
+				continue;
+			mr_doc_text(doc, "trace", subjects->items[i].path);
+			add_choice(doc, choices[c].name, &choices[c].result);
+		}
+	}
+}
+
+static void
+add_advice(struct mr_doc *doc, const struct options *options,
+	const struct mr_tune_options *goal, const struct mr_advice *advice)
+{
+	static const char *const goals[] = {[MR_GOAL_TARGET] = "target",
+		[MR_GOAL_BUDGET] = "budget",
+		[MR_GOAL_KNEE] = "knee"};
+	char text[160];
+
+	mr_doc_begin(doc, "recommendation", 0);
+	mr_doc_bytes(doc, "recommended_cache_limit", advice->limit);
+	mr_doc_text(doc, "goal", goals[goal->goal]);
+	mr_doc_text(doc, "rate", rate_name((size_t)options->tune.of));
+	mr_doc_real(doc, "share_of_unlimited", MR_UNIT_RATIO, advice->rate);
+	snprintf(text, sizeof(text), "mx.set_cache_limit(%" PRIu64 ")", advice->limit);
+	mr_doc_text(doc, "python", text);
+}
+
+static void
+warn_of_worse(const struct mr_advice *advice)
+{
+	char here[MR_TEXT_SIZE], there[MR_TEXT_SIZE];
+
+	if (advice->has_worse)
+		mr_say("more is not always better: %s gives %.2f %% of the unlimited "
+		       "cache's rate, %s gives %.2f %%",
+			mr_size_print(there, advice->worse), 100 * advice->worse_rate,
+			mr_size_print(here, advice->limit), 100 * advice->rate);
+}
+
+static int
+print(const struct subjects *subjects, const struct options *options,
+	const struct mr_tune_options *goal, const struct mr_advice *advice)
+{
+	struct mr_doc doc = {0};
+	int status;
+
+	add_advice(&doc, options, goal, advice);
+	mr_doc_add_policy(&doc, &subjects->policy);
+	add_choices(&doc, subjects, advice);
+	status = mr_print_doc(&doc, &options->format);
+	mr_doc_fini(&doc);
+	warn_of_worse(advice);
+	return status;
+}
+
+static int
+check(const struct subjects *subjects, const struct mr_expects *expects, uint64_t limit)
+{
+	int worst = MR_EXIT_DONE;
+
+	for (size_t i = 0; i < subjects->count; i++) {
+		struct mr_result result = result_at(&subjects->curves[i], limit);
+		int status = mr_expects_check(expects, &result);
+
+		if (status)
+			worst = status;
+	}
+	return worst;
+}
+
+static int
+run(const struct mr_command *self, int argc, char **argv)
+{
+	struct options options;
+	struct subjects subjects = {0};
+	struct mr_tune_options goal = {.goal = MR_GOAL_TARGET};
+	struct mr_advice advice;
+	struct mr_expects expects;
+	struct mr_setup unused;
+	struct mr_error err;
+	int status;
+	char **operands = mr_command_parse(self, &options, argc, argv, &status);
+
+	if (!operands)
+		return status;
+	if (mr_expects_parse(&expects, &options.expect, &err) ||
+		mr_setup_make(&unused, &options.policy, NULL, NULL, &err))
+		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
+	if (!parse_share(&goal.target, options.tune.target))
+		return mr_say_usage(self->name,
+			"%s: --target: \"%s\" is not a share: expected 99%% or 0.99",
+			self->name, options.tune.target);
+	if (options.tune.knee && options.tune.budget.given)
+		return mr_say_usage(self->name,
+			"%s: --knee and --budget exclude each other", self->name);
+	if (options.tune.knee)
+		goal.goal = MR_GOAL_KNEE;
+	else if (options.tune.budget.given)
+		goal.goal = MR_GOAL_BUDGET;
+	goal.budget = options.tune.budget.value;
+	goal.by_bytes = options.tune.of == 1;
+	goal.together = (enum mr_together)options.tune.by;
+	status = study_all(&subjects, operands, &options);
+	if (!status && options.tune.weights &&
+		!parse_weights(&subjects, options.tune.weights))
+		status = mr_say_usage(self->name,
+			"%s: --weights: expected one weight a trace, such as 2,1,1",
+			self->name);
+	if (!status && mr_tune(&advice, subjects.curves, subjects.count, &goal, &err))
+		status = mr_say_error(NULL, &err);
+	if (!status)
+		status = print(&subjects, &options, &goal, &advice);
+	if (!status)
+		status = check(&subjects, &expects, advice.limit);
+	subjects_fini(&subjects);
+	return status;
+}
+
+const struct mr_command mr_cmd_tune = {
+	.name = "tune",
+	.operands = "TRACE...",
+	.min_operands = 1,
+	.max_operands = 1024,
+	.summary = "the cache limit to set, and why",
+	.description =
+		"Recommends a cache limit for one or more traces: by default the "
+		"smallest "
+		"from which on the hit rate stays at 99 % of what an unlimited cache "
+		"reaches, at every limit tried above it too. Limits are tried at "
+		"multiples "
+		"of a power of two, about 500 of them; each is exact.\n\n"
+		"The table compares it with the next cheaper and dearer choices, with "
+		"the "
+		"limit that the trace runs at today, and with an unlimited cache. A "
+		"larger "
+		"limit that does worse is named.",
+	.options = uses,
+	.run = run,
+};

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/curve.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/units.h"
+
+#define BAR_WIDTH   30
+#define LOSSES_SHOW 10 /* in a table; JSON has them all */
+
+bool
+mr_curve_proved(const struct mr_curve *curve, size_t i)
+{
+	const struct mr_point *points = curve->points;
+
+	if (i + 1 == curve->count)
+		return points[i].valid_to == MR_UNLIMITED;
+	return points[i].valid_to >= points[i + 1].valid_from;
+}
+
+static int
+larger_loss(const void *a, const void *b)
+{
+	const struct mr_loss *x = a, *y = b;
+
+	if (x->hits != y->hits)
+		return x->hits < y->hits ? 1 : -1;
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+enum mr_status
+mr_curve_losses(const struct mr_curve *curve, struct mr_loss **losses, size_t *count,
+	struct mr_error *err)
+{
+	struct mr_loss *found = malloc((curve->count + 1) * sizeof(*found));
+	size_t n = 0;
+
+	if (!found)
+		return mr_fail_memory(err);
+	for (size_t i = 0; i + 1 < curve->count; i++) {
+		uint64_t here = curve->points[i].result.hits;
+		uint64_t next = curve->points[i + 1].result.hits;
+
+		if (next < here)
+			found[n++] = (struct mr_loss){i, here - next};
+	}
+	qsort(found, n, sizeof(*found), larger_loss);
+	*losses = found;
+	*count = n;
+	return MR_OK;
+}
+
+/* A limit in as few characters as tell it exactly. */
+static const char *
+exact_size(char text[MR_TEXT_SIZE], uint64_t bytes)
+{
+	if (bytes == MR_UNLIMITED || bytes % 1024 == 0)
+		return mr_size_print(text, bytes);
+	snprintf(text, MR_TEXT_SIZE, "%" PRIu64, bytes);
+	return text;
+}
+
+static double
+ratio(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part / (double)whole : 0;
+}
+
+static void
+print_row(const struct mr_curve *curve, size_t i, bool chart, FILE *out)
+{
+	const struct mr_point *point = &curve->points[i];
+	const struct mr_result *result = &point->result;
+	double rate = ratio(result->hits, result->mallocs);
+	char limit[MR_TEXT_SIZE], rejected[MR_TEXT_SIZE], peak[MR_TEXT_SIZE];
+	char from[MR_TEXT_SIZE], to[MR_TEXT_SIZE];
+
+	mr_size_print(peak, result->peak_total_bytes);
+	fprintf(out, "%14s  %8.4f  %8.4f  %11s  %11s  %15s  %15s  %-3s",
+		exact_size(limit, point->cache_limit), rate,
+		ratio(result->hit_bytes, result->requested_bytes),
+		mr_count_print(rejected, result->rejected_frees), peak,
+		mr_count_print(from, point->valid_from),
+		point->valid_to == MR_UNLIMITED ? "-"
+						: mr_count_print(to, point->valid_to),
+		mr_curve_proved(curve, i) ? "yes" : "no");
+	if (chart)
+		fprintf(out, "  %.*s", (int)(rate * BAR_WIDTH + 0.5),
+			"##############################");
+	fputc('\n', out);
+}
+
+static void
+print_losses(const struct mr_curve *curve, FILE *out)
+{
+	struct mr_loss *losses;
+	size_t count;
+	char from[MR_TEXT_SIZE], to[MR_TEXT_SIZE], hits[MR_TEXT_SIZE];
+
+	if (mr_curve_losses(curve, &losses, &count, NULL))
+		return;
+	if (count)
+		fprintf(out, "\nMore cache means fewer hits in %zu place%s%s:\n", count,
+			count == 1 ? "" : "s",
+			count > LOSSES_SHOW ? ", the largest losses" : "");
+	for (size_t i = 0; i < count && i < LOSSES_SHOW; i++)
+		fprintf(out, "  from %s to %s loses %s hits\n",
+			exact_size(from, curve->points[losses[i].at].cache_limit),
+			exact_size(to, curve->points[losses[i].at + 1].cache_limit),
+			mr_count_print(hits, losses[i].hits));
+	free(losses);
+}
+
+void
+mr_curve_table(const struct mr_curve *curve, bool chart, FILE *out)
+{
+	char text[MR_TEXT_SIZE];
+
+	fprintf(out, "%s: %s events, %zu points", curve->path,
+		mr_count_print(text, curve->summary->events), curve->count);
+	if (curve->summary->resolution > 1)
+		fprintf(out, " at multiples of %s",
+			mr_size_print(text, curve->summary->resolution));
+	fprintf(out, "\n\n%14s  %8s  %8s  %11s  %11s  %15s  %15s  %s\n", "cache limit",
+		"hit rate", "by bytes", "rejected", "peak total", "the same from",
+		"to below", "gap proved");
+	for (size_t i = 0; i < curve->count; i++)
+		print_row(curve, i, chart, out);
+	print_losses(curve, out);
+}
+
+/* Prints a number, or null for what has no bound. */
+static void
+json_number(FILE *out, const char *key, uint64_t value, bool null)
+{
+	if (null)
+		fprintf(out, "\"%s\":null", key);
+	else
+		fprintf(out, "\"%s\":%" PRIu64, key, value);
+}
+
+static void
+json_metric(FILE *out, const struct mr_metric *metric, const struct mr_result *result)
+{
+	uint64_t value = mr_metric_count(metric, result);
+	struct mr_cell cell = {MR_CELL_NUMBER, metric->unit, .number = value};
+	char text[MR_CELL_SIZE];
+
+	if (metric->unit == MR_UNIT_RATIO)
+		cell.divisor = mr_metric_divisor(metric, result);
+	if (metric->unit == MR_UNIT_BYTES && value == MR_UNLIMITED)
+		json_number(out, metric->name, 0, true);
+	else
+		fprintf(out, "\"%s\":%s", metric->name, mr_cell_raw(text, &cell));
+}
+
+/* The metrics of one section of a result. */
+static void
+json_metrics(FILE *out, unsigned section, const struct mr_result *result)
+{
+	size_t count;
+	const struct mr_metric *metrics = mr_metrics(&count);
+	const char *comma = "";
+
+	for (size_t i = 0; i < count; i++) {
+		if (!(metrics[i].sections & section))
+			continue;
+		fputs(comma, out);
+		json_metric(out, &metrics[i], result);
+		comma = ",";
+	}
+}
+
+static void
+json_point(const struct mr_curve *curve, size_t i, FILE *out)
+{
+	const struct mr_point *point = &curve->points[i];
+
+	fputs("{", out);
+	json_number(out, "cache_limit", point->cache_limit,
+		point->cache_limit == MR_UNLIMITED);
+	fputs(",", out);
+	json_number(out, "valid_from", point->valid_from, false);
+	fputs(",", out);
+	json_number(out, "valid_to", point->valid_to, point->valid_to == MR_UNLIMITED);
+	fprintf(out, ",\"gap_proved\":%s,", mr_curve_proved(curve, i) ? "true" : "false");
+	json_metrics(out, MR_SECTION_RESULT, &point->result);
+	fputs(",\"limit_enforcement\":{", out);
+	json_metrics(out, MR_SECTION_LIMITS, &point->result);
+	fputs("}}", out);
+}
+
+static enum mr_status
+json_losses(const struct mr_curve *curve, FILE *out, struct mr_error *err)
+{
+	struct mr_loss *losses;
+	size_t count;
+	enum mr_status st = mr_curve_losses(curve, &losses, &count, err);
+
+	if (st)
+		return st;
+	fputs("],\n\"losses\":[", out);
+	for (size_t i = 0; i < count; i++) {
+		const struct mr_point *point = &curve->points[losses[i].at];
+
+		fprintf(out, "%s\n{", i ? "," : "");
+		json_number(out, "from", point[0].cache_limit, false);
+		fputs(",", out);
+		json_number(out, "to", point[1].cache_limit,
+			point[1].cache_limit == MR_UNLIMITED);
+		fprintf(out, ",\"hits\":%" PRIu64 "}", losses[i].hits);
+	}
+	fputs("]}", out);
+	free(losses);
+	return MR_OK;
+}
+
+/* The document's JSON without its last brace, to be gone on with. */
+static enum mr_status
+json_begin(const struct mr_doc *doc, FILE *out, struct mr_error *err)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *memory = open_memstream(&text, &length);
+	enum mr_status st;
+
+	if (!memory)
+		return mr_fail_memory(err);
+	st = mr_doc_print(doc, MR_OUTPUT_JSON, memory, err);
+	if (fclose(memory) && !st)
+		st = mr_fail_memory(err);
+	while (!st && length && text[length - 1] != '}')
+		length--;
+	if (!st)
+		fwrite(text, 1, length - 1, out);
+	free(text);
+	return st;
+}
+
+enum mr_status
+mr_curve_json(const struct mr_curve *curve, FILE *out, struct mr_error *err)
+{
+	enum mr_status st = json_begin(curve->doc, out, err);
+
+	if (st)
+		return st;
+	fputs(",\n\"points\":[", out);
+	for (size_t i = 0; i < curve->count; i++) {
+		fputs(i ? ",\n" : "\n", out);
+		json_point(curve, i, out);
+	}
+	return json_losses(curve, out, err);
+}
+
+/* Metrics of both sections, each once; cache_limit has a column already. */
+static bool
+in_csv(const struct mr_metric *metric)
+{
+	return strcmp(metric->name, "cache_limit") != 0;
+}
+
+void
+mr_curve_csv_names(FILE *out)
+{
+	size_t count;
+	const struct mr_metric *metrics = mr_metrics(&count);
+
+	fputs("trace,cache_limit,valid_from,valid_to,gap_proved", out);
+	for (size_t i = 0; i < count; i++)
+		if (in_csv(&metrics[i]))
+			fprintf(out, ",%s", metrics[i].name);
+	fputs("\r\n", out);
+}
+
+/* Quoted as RFC 4180 has it. */
+static void
+csv_text(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"')
+			fputc('"', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void
+csv_limit(FILE *out, uint64_t limit)
+{
+	fputc(',', out);
+	if (limit != MR_UNLIMITED)
+		fprintf(out, "%" PRIu64, limit);
+}
+
+void
+mr_curve_csv(const struct mr_curve *curve, FILE *out)
+{
+	size_t count;
+	const struct mr_metric *metrics = mr_metrics(&count);
+
+	for (size_t i = 0; i < curve->count; i++) {
+		const struct mr_point *point = &curve->points[i];
+
+		csv_text(out, curve->path);
+		csv_limit(out, point->cache_limit);
+		csv_limit(out, point->valid_from);
+		csv_limit(out, point->valid_to);
+		fprintf(out, ",%d", mr_curve_proved(curve, i));
+		for (size_t m = 0; m < count; m++) {
+			uint64_t value = mr_metric_count(&metrics[m], &point->result);
+
+			if (!in_csv(&metrics[m]))
+				continue;
+			if (metrics[m].unit == MR_UNIT_RATIO)
+				fprintf(out, ",%.17g",
+					mr_metric_value(&metrics[m], &point->result));
+			else
+				csv_limit(out, value);
+		}
+		fputs("\r\n", out);
+	}
+}
