@@ -12,9 +12,11 @@
 
 #include "base/nearest.h"
 #include "cli/command.h"
+#include "memreplay/replay.h"
 
 extern const struct mr_command mr_cmd_convert;
 extern const struct mr_command mr_cmd_info;
+extern const struct mr_command mr_cmd_replay;
 extern const struct mr_command mr_cmd_simulate;
 extern const struct mr_command mr_cmd_sweep;
 extern const struct mr_command mr_cmd_tune;
@@ -22,6 +24,7 @@ extern const struct mr_command mr_cmd_verify;
 
 /* In the order of the help: what most people want first. */
 static const struct mr_command *const commands[] = {
+	&mr_cmd_replay,
 	&mr_cmd_simulate,
 	&mr_cmd_sweep,
 	&mr_cmd_tune,
@@ -132,6 +135,8 @@ main(int argc, char **argv)
 {
 	int status;
 
+	if (argc > 1 && !strcmp(argv[1], MR_REPLAY_CHILD))
+		return mr_replay_child(argc, argv);
 	keep_standard_streams();
 	/*
 	 * A closed pipe is then a failed write, answered below. Who runs another

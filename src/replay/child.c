@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The child: hears one order, carries it out, answers. All that it needs for
+ * itself is mapped and resident before the measuring begins, so that what is
+ * measured is the backend's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "memreplay/cache.h"
+#include "replay/backend.h"
+#include "replay/loop.h"
+#include "replay/memory.h"
+#include "replay/order.h"
+#include "replay/preload.h"
+
+struct child {
+	const struct mr_order *order;
+	struct mr_answer *answer;
+	const struct mr_operation *operations;
+	void **blocks;                   /* by slot */
+	struct mr_histogram *histograms; /* of mallocs and of frees; NULL: no clock */
+	struct mr_loop_cost cost;
+};
+
+/* What is read before and after the loop. */
+struct reading {
+	uint64_t wall_ns;
+	struct rusage usage;
+};
+
+static enum mr_status
+map(void **out, size_t bytes, int fd, struct mr_error *err)
+{
+	/* never empty, which mmap() refuses */
+	size_t length = bytes ? bytes : 1;
+
+	if (fd >= 0 && bytes)
+		*out = mmap(NULL, length, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	else
+		*out = mmap(NULL, length, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (*out == MAP_FAILED)
+		return mr_fail_errno(err, errno, "mapping the replay's tables");
+	return MR_OK;
+}
+
+static enum mr_status
+set_up(struct child *child, int memory_fd, struct mr_error *err)
+{
+	const struct mr_order *order = child->order;
+	void *operations, *blocks, *histograms;
+	enum mr_status st;
+
+	if ((st = map(&operations, order->operations * sizeof(struct mr_operation),
+		     memory_fd, err)) ||
+		(st = map(&blocks, order->slots * sizeof(void *), -1, err)))
+		return st;
+	child->operations = operations;
+	child->blocks = blocks;
+	if (order->timing == MR_TIMING_LOOP) {
+		mr_loop_calibrate(&child->cost, NULL, NULL);
+		return MR_OK;
+	}
+	if ((st = map(&histograms, 2 * sizeof(struct mr_histogram), -1, err)))
+		return st;
+	child->histograms = histograms;
+	mr_loop_calibrate(&child->cost, &child->histograms[0], &child->histograms[1]);
+	child->answer->clock_step_ns = child->cost.step_ns;
+	return MR_OK;
+}
+
+static void
+take_reading(struct reading *out)
+{
+	getrusage(RUSAGE_SELF, &out->usage);
+	out->wall_ns = mr_clock_ns();
+}
+
+static double
+time_between(const struct timeval *from, const struct timeval *to)
+{
+	return 1e9 * (double)(to->tv_sec - from->tv_sec) +
+		1e3 * (double)(to->tv_usec - from->tv_usec);
+}
+
+static void
+note_usage(struct child *child, const struct reading *from, const struct reading *to)
+{
+	double *figures = child->answer->figures;
+	double wall = (double)(to->wall_ns - from->wall_ns);
+	double events = (double)child->order->operations;
+	double net = wall - events * child->cost.event_ns;
+
+	figures[MR_FIGURE_WALL] = wall;
+	figures[MR_FIGURE_WALL_MIN] = wall;
+	figures[MR_FIGURE_WALL_MAX] = wall;
+	if (events > 0)
+		figures[MR_FIGURE_NS_PER_EVENT] = net > 0 ? net / events : 0;
+	figures[MR_FIGURE_USER] =
+		time_between(&from->usage.ru_utime, &to->usage.ru_utime);
+	figures[MR_FIGURE_SYSTEM] =
+		time_between(&from->usage.ru_stime, &to->usage.ru_stime);
+	figures[MR_FIGURE_MINOR_FAULTS] =
+		(double)(to->usage.ru_minflt - from->usage.ru_minflt);
+	figures[MR_FIGURE_MAJOR_FAULTS] =
+		(double)(to->usage.ru_majflt - from->usage.ru_majflt);
+}
+
+/* figures points to the mean; p50, p90, p99 and max follow it. */
+static void
+note_calls(double *figures, const struct mr_histogram *histogram,
+	const struct mr_loop_cost *cost)
+{
+	static const uint32_t per_mille[] = {500, 900, 990, 1000};
+	double mean = mr_histogram_mean(histogram) - cost->call_mean_ns;
+
+	if (!histogram->count)
+		return;
+	figures[0] = mean > 0 ? mean : 0;
+	for (size_t i = 0; i < 4; i++) {
+		uint64_t time = mr_histogram_percentile(histogram, per_mille[i]);
+
+		figures[i + 1] =
+			time > cost->call_ns ? (double)(time - cost->call_ns) : 0;
+	}
+}
+
+_Static_assert(MR_FIGURE_MALLOC_MAX == MR_FIGURE_MALLOC_MEAN + 4, "note_calls()");
+_Static_assert(MR_FIGURE_FREE_MAX == MR_FIGURE_FREE_MEAN + 4, "note_calls()");
+
+static void
+give_back(const struct child *child, const struct mr_allocator *allocator)
+{
+	for (uint32_t slot = 0; slot < child->order->slots; slot++)
+		if (child->blocks[slot])
+			allocator->give(allocator->context, child->blocks[slot]);
+}
+
+static enum mr_status
+no_memory(const struct child *child, uint64_t at, struct mr_error *err)
+{
+	return mr_fail(err, MR_ENOMEM,
+		"event %llu: the system has no memory for a malloc of %llu bytes",
+		(unsigned long long)at + 1,
+		(unsigned long long)child->operations[at].size);
+}
+
+static enum mr_status
+measure(struct child *child, struct mr_error *err)
+{
+	const struct mr_order *order = child->order;
+	struct mr_answer *answer = child->answer;
+	struct mr_loop loop = {child->operations, order->operations, child->blocks,
+		order->touch, (size_t)sysconf(_SC_PAGESIZE), NULL, NULL};
+	struct mr_resident resident_before, resident_after;
+	struct reading before, after;
+	struct mr_backend backend;
+	enum mr_status st;
+	uint64_t done;
+
+	if (child->histograms) {
+		loop.malloc_ns = &child->histograms[0];
+		loop.free_ns = &child->histograms[1];
+	}
+	mr_resident_reset_peak();
+	if ((st = mr_resident_read(&resident_before, err)) ||
+		(st = mr_backend_init(&backend, order, err)))
+		return st;
+	take_reading(&before);
+	done = mr_loop_run(&loop, &backend.allocator);
+	take_reading(&after);
+	if (done < order->operations)
+		st = no_memory(child, done, err);
+	else
+		st = mr_resident_read(&resident_after, err);
+	if (!st) {
+		note_usage(child, &before, &after);
+		answer->figures[MR_FIGURE_PEAK_RSS] =
+			resident_after.peak > resident_before.now
+			? (double)(resident_after.peak - resident_before.now)
+			: 0;
+	}
+	if (!st && child->histograms) {
+		note_calls(&answer->figures[MR_FIGURE_MALLOC_MEAN], loop.malloc_ns,
+			&child->cost);
+		note_calls(&answer->figures[MR_FIGURE_FREE_MEAN], loop.free_ns,
+			&child->cost);
+	}
+	if (backend.cache) {
+		mr_cache_result(backend.cache, &answer->result);
+		/* those that an allocator does not see count too, as in a simulation */
+		answer->result.events = done;
+	}
+	give_back(child, &backend.allocator);
+	mr_backend_fini(&backend);
+	return st;
+}
+
+/* When memory runs out it shall be this process that goes, and no other. */
+static void
+volunteer_for_oom(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	ssize_t written;
+
+	if (fd < 0)
+		return;
+	written = write(fd, "1000", 4);
+	(void)written;
+	close(fd);
+}
+
+static enum mr_status
+obey(const struct mr_order *order, struct mr_answer *answer, int memory_fd,
+	struct mr_error *err)
+{
+	struct child child = {.order = order, .answer = answer};
+	enum mr_status st;
+
+	mr_malloc_library(answer->malloc_library);
+	if (order->kind == MR_ORDER_PROBE)
+		return MR_OK;
+	if (order->library[0] && !mr_is_library(answer->malloc_library, order->library))
+		return mr_fail(err, MR_EIO, "malloc is not that of %s, but of %s",
+			order->library, answer->malloc_library);
+	volunteer_for_oom();
+	if ((st = set_up(&child, memory_fd, err)))
+		return st;
+	return measure(&child, err);
+}
+
+static int
+descriptor(const char *text)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	return *text && !*end && value >= 0 && value < 1 << 20 ? (int)value : -1;
+}
+
+int
+mr_replay_child(int argc, char **argv)
+{
+	struct mr_order order;
+	struct mr_answer answer = {.struct_size = sizeof(answer)};
+	struct mr_error err;
+	int channel;
+
+	/* a parent that died before it could be watched leaves nobody to answer */
+	if (argc != 5 || strtol(argv[4], NULL, 10) != (long)getppid())
+		return EXIT_FAILURE;
+	channel = descriptor(argv[2]);
+	if (recv(channel, &order, sizeof(order), 0) != sizeof(order) ||
+		order.struct_size != sizeof(order))
+		return EXIT_FAILURE;
+	for (int i = 0; i < MR_FIGURE_COUNT; i++)
+		answer.figures[i] = NAN;
+	answer.done = !obey(&order, &answer, descriptor(argv[3]), &err);
+	if (!answer.done)
+		snprintf(answer.text, sizeof(answer.text), "%s", err.text);
+	if (send(channel, &answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
+		return EXIT_FAILURE;
+	return answer.done ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "memreplay/replay.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "replay/preload.h"
+#include "replay/program.h"
+#include "replay/spawn.h"
+
+/* What is kept of one backend's runs until their medians are taken. */
+struct runs {
+	double (*figures)[MR_FIGURE_COUNT]; /* by completed run */
+	char library[MR_LIBRARY_SIZE];      /* to preload; "": none */
+};
+
+struct mr_replay {
+	struct mr_replay_backend *backends;
+	struct runs *runs; /* by backend */
+	size_t count;
+	uint64_t clock_step_ns;
+};
+
+/* Before the baselines: the caching allocator and the C library's malloc. */
+#define OWN_BACKENDS 2
+
+static enum mr_status
+name_backends(struct mr_replay *replay, const struct mr_replay_options *options,
+	struct mr_error *err)
+{
+	replay->backends[0].name = mr_policy_name(&options->policy);
+	replay->backends[0].caching = true;
+	replay->backends[1].name = "malloc";
+	for (size_t i = 0; i < options->baseline_count; i++) {
+		enum mr_status st;
+
+		replay->backends[OWN_BACKENDS + i].name = options->baselines[i];
+		if ((st = mr_preload_find(replay->runs[OWN_BACKENDS + i].library,
+			     options->baselines[i], options->environment, err)))
+			return st;
+	}
+	return MR_OK;
+}
+
+static enum mr_status
+set_up(struct mr_replay *replay, const struct mr_replay_options *options,
+	struct mr_error *err)
+{
+	replay->count = OWN_BACKENDS + options->baseline_count;
+	replay->backends = calloc(replay->count, sizeof(*replay->backends));
+	replay->runs = calloc(replay->count, sizeof(*replay->runs));
+	if (!replay->backends || !replay->runs)
+		return mr_fail_memory(err);
+	for (size_t i = 0; i < replay->count; i++) {
+		replay->backends[i].steady = true;
+		replay->runs[i].figures =
+			calloc(options->runs, sizeof(*replay->runs[i].figures));
+		if (!replay->runs[i].figures)
+			return mr_fail_memory(err);
+	}
+	return name_backends(replay, options, err);
+}
+
+static void
+note_run(struct mr_replay_backend *backend, struct runs *runs,
+	const struct mr_answer *answer, const char *end)
+{
+	bool failed_before = backend->exit[0] && strcmp(backend->exit, "exit 0") != 0;
+
+	if (!failed_before)
+		memcpy(backend->exit, end, MR_REPLAY_EXIT_SIZE);
+	if (!answer->done)
+		return;
+	if (backend->caching && backend->completed &&
+		memcmp(&backend->result, &answer->result, sizeof(answer->result)) != 0)
+		backend->steady = false;
+	backend->result = answer->result;
+	memcpy(runs->figures[backend->completed++], answer->figures,
+		sizeof(answer->figures));
+}
+
+static enum mr_status
+run_once(struct mr_replay *replay, size_t index, const struct mr_program *program,
+	const struct mr_replay_options *options, struct mr_error *err)
+{
+	struct mr_replay_backend *backend = &replay->backends[index];
+	struct mr_order order = {
+		.struct_size = sizeof(order),
+		.kind = backend->caching ? MR_ORDER_CACHING : MR_ORDER_MALLOC,
+		.touch = options->touch,
+		.timing = options->timing,
+		.keep_limits = options->keep_limits,
+		.slots = program->slots,
+		.operations = program->count,
+		.policy = options->policy,
+	};
+	struct mr_answer answer;
+	char end[MR_REPLAY_EXIT_SIZE];
+	enum mr_status st;
+
+	memcpy(order.library, replay->runs[index].library, MR_LIBRARY_SIZE);
+	if ((st = mr_spawn(&answer, end, &order, program->fd, options->environment, err)))
+		return st;
+	if (answer.clock_step_ns &&
+		(!replay->clock_step_ns || answer.clock_step_ns < replay->clock_step_ns))
+		replay->clock_step_ns = answer.clock_step_ns;
+	note_run(backend, &replay->runs[index], &answer, end);
+	return MR_OK;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Figures are either there in all runs or in none. */
+static enum mr_status
+take_medians(
+	struct mr_replay_backend *backend, const struct runs *runs, struct mr_error *err)
+{
+	uint32_t count = backend->completed;
+	double *values = calloc(count ? count : 1, sizeof(*values));
+
+	if (!values)
+		return mr_fail_memory(err);
+	for (int figure = 0; figure < MR_FIGURE_COUNT; figure++) {
+		for (uint32_t i = 0; i < count; i++)
+			values[i] = runs->figures[i][figure];
+		qsort(values, count, sizeof(*values), compare);
+		backend->figures[figure] = NAN;
+		if (!count)
+			continue;
+		if (figure == MR_FIGURE_WALL_MIN)
+			backend->figures[figure] = values[0];
+		else if (figure == MR_FIGURE_WALL_MAX)
+			backend->figures[figure] = values[count - 1];
+		else
+			backend->figures[figure] =
+				(values[(count - 1) / 2] + values[count / 2]) / 2;
+	}
+	free(values);
+	return MR_OK;
+}
+
+static enum mr_status
+run_all(struct mr_replay *replay, const struct mr_program *program,
+	const struct mr_replay_options *options, struct mr_error *err)
+{
+	enum mr_status st;
+
+	for (uint32_t run = 0; run < options->runs; run++)
+		for (size_t i = 0; i < replay->count; i++)
+			if ((st = run_once(replay, i, program, options, err)))
+				return st;
+	for (size_t i = 0; i < replay->count; i++)
+		if ((st = take_medians(&replay->backends[i], &replay->runs[i], err)))
+			return st;
+	return MR_OK;
+}
+
+enum mr_status
+mr_replay_run(struct mr_replay **out, const struct mr_program *program,
+	const struct mr_replay_options *options, struct mr_error *err)
+{
+	struct mr_replay *replay = NULL;
+	enum mr_status st;
+
+	*out = NULL;
+	if (options->struct_size != sizeof(*options))
+		return mr_fail(err, MR_EINVAL, "mr_replay_options of unknown size %zu",
+			options->struct_size);
+	if (!options->runs)
+		return mr_fail(err, MR_EINVAL, "0 runs: expected at least 1");
+	replay = calloc(1, sizeof(*replay));
+	if (!replay)
+		return mr_fail_memory(err);
+	if ((st = set_up(replay, options, err)) ||
+		(st = run_all(replay, program, options, err)))
+		goto out;
+	*out = replay;
+	return MR_OK;
+out:
+	mr_replay_free(replay);
+	return st;
+}
+
+const struct mr_replay_backend *
+mr_replay_backends(const struct mr_replay *replay, size_t *count)
+{
+	*count = replay->count;
+	return replay->backends;
+}
+
+uint64_t
+mr_replay_clock_step(const struct mr_replay *replay)
+{
+	return replay->clock_step_ns;
+}
+
+void
+mr_replay_free(struct mr_replay *replay)
+{
+	if (!replay)
+		return;
+	for (size_t i = 0; replay->runs && i < replay->count; i++)
+		free(replay->runs[i].figures);
+	free(replay->runs);
+	free(replay->backends);
+	free(replay);
+}
