@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+MR_PRINTF(5, 0)
 static void
 fill(struct mr_error *err, enum mr_status status, enum mr_place place, uint64_t where,
 	const char *format, va_list args)

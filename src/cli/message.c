@@ -26,6 +26,7 @@ print_safe(const unsigned char *text)
 	return 1;
 }
 
+MR_PRINTF(1, 0)
 static void
 say(const char *format, va_list args)
 {

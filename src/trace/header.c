@@ -230,17 +230,20 @@ mr_header_parse_tail(struct mr_header_store *store, const char *text, size_t len
 	struct mr_error *err)
 {
 	struct known known = {.object = {text, length}};
+	const char *twice;
 	cJSON *tree = NULL;
 	enum mr_status st;
 
 	if ((st = mr_object_parse(&tree, &known.object, err)) ||
 		(st = find_known(&known, tree, err)) || (st = refuse_late(&known, err)))
 		goto out;
-	if (cJSON_GetObjectItemCaseSensitive(tree, "events") ||
-		(store->has_format && known.item[FORMAT]) ||
-		(store->has_version && known.item[VERSION])) {
-		st = mr_fail(err, MR_EFORMAT,
-			"\"events\", \"format\" or \"version\" stands twice");
+	twice = cJSON_GetObjectItemCaseSensitive(tree, "events") ? "events"
+		: store->has_format && known.item[FORMAT]        ? "format"
+		: store->has_version && known.item[VERSION]      ? "version"
+								 : NULL;
+	if (twice) {
+		st = mr_fail(
+			err, MR_EFORMAT, "\"%s\" stands twice in the document", twice);
 		goto out;
 	}
 	st = check_format(store, &known, false, err);

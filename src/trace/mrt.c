@@ -203,6 +203,9 @@ read_trailer(struct mr_source *source, const unsigned char *part, size_t length,
 	st = mr_input_peek(source->input, 1, &data, &have, err);
 	if (!st && have)
 		return fail_here(source, err, "trailing bytes behind the end mark");
+	/* nothing is missing but the gzip trailer of the end mark */
+	if (st == MR_EFORMAT && mr_input_truncated(source->input))
+		st = MR_OK;
 	return st ? st : MR_END;
 }
 

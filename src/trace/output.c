@@ -14,7 +14,7 @@
 
 #define PLAIN_SIZE  ((size_t)64 * 1024)
 #define PACKED_SIZE ((size_t)64 * 1024)
-#define GZIP_LEVEL  9
+#define GZIP_LEVEL  6
 #define GZIP_WINDOW (15 + 16) /* deflateInit2: largest window, gzip wrapper */
 #define TEMP_TRIES  1000
 

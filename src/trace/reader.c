@@ -47,7 +47,8 @@ find_format(struct mr_reader *reader, const char *from, struct mr_error *err)
 	}
 	if (!from && !mr_format_by_content(&row, data, length))
 		return mr_fail(err, MR_EFORMAT,
-			"no known format begins like this; known are %s, also gzipped",
+			"not a JSON object, and no other known format begins like "
+			"this; known are %s, also gzipped",
 			mr_format_names(names, false));
 	reader->reading = mr_format_at(row)->reading;
 	return MR_OK;
