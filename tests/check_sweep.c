@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Sweeps against single simulations: every point, and both ends of the range
+ * of limits it claims, in every counter; on random traces and on the real ones.
+ */
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memreplay/sim.h"
+#include "memreplay/sweep.h"
+#include "memreplay/tune.h"
+#include "oracle.h"
+#include "walk.h"
+
+struct events {
+	struct mr_event *items;
+	size_t count;
+	size_t next; /* for the sweep */
+};
+
+static enum mr_status
+next_event(void *context, struct mr_event *event, struct mr_error *err)
+{
+	struct events *events = context;
+
+	(void)err;
+	if (events->next == events->count)
+		return MR_END;
+	*event = events->items[events->next++];
+	return MR_OK;
+}
+
+static struct mr_policy
+cpu_policy(void)
+{
+	struct mr_policy policy;
+
+	ck_assert_int_eq(mr_policy_init(&policy, "mlx-cpu", NULL), MR_OK);
+	return policy;
+}
+
+static struct events
+random_events(uint64_t seed, size_t count)
+{
+	struct mr_policy policy = cpu_policy();
+	const struct walk_options options = {
+		.seed = seed, .max_size = 40000, .max_limit = 200000, .max_live = 40};
+	struct events events = {calloc(count, sizeof(struct mr_event)), count, 0};
+	struct oracle *oracle;
+	struct walk *walk;
+
+	ck_assert_ptr_nonnull(events.items);
+	policy.cache_limit = 100000;
+	oracle = oracle_new(&policy, false);
+	walk = walk_new(&options, &policy);
+	for (size_t i = 0; i < count; i++) {
+		walk_next(walk, oracle, &events.items[i]);
+		oracle_step(oracle, &events.items[i]);
+	}
+	walk_free(walk);
+	oracle_free(oracle);
+	return events;
+}
+
+static struct events
+trace_events(const char *name)
+{
+	const char *top = getenv("top_srcdir");
+	struct events events = {NULL, 0, 0};
+	struct mr_reader *reader;
+	struct mr_error err;
+	size_t space = 0;
+	char path[4096];
+	enum mr_status st;
+
+	snprintf(path, sizeof(path), "%s/traces/%s.mrt.gz", top ? top : ".", name);
+	ck_assert_msg(
+		!mr_reader_open(&reader, path, NULL, &err), "%s: %s", path, err.text);
+	do {
+		if (events.count == space) {
+			space = space * 2 + 4096;
+			events.items =
+				realloc(events.items, space * sizeof(struct mr_event));
+			ck_assert_ptr_nonnull(events.items);
+		}
+		st = mr_reader_next(reader, &events.items[events.count++], &err);
+	} while (!st);
+	ck_assert_int_eq(st, MR_END);
+	events.count--;
+	mr_reader_close(reader);
+	return events;
+}
+
+static struct mr_sweep *
+sweep(struct events *events, const struct mr_sweep_options *options)
+{
+	struct mr_policy policy = cpu_policy();
+	struct mr_sweep *sweep;
+
+	events->next = 0;
+	ck_assert_int_eq(mr_sweep_new(&sweep, &policy, options, NULL), MR_OK);
+	ck_assert_int_eq(mr_sweep_run(sweep, next_event, events, NULL), MR_OK);
+	return sweep;
+}
+
+/* Whether a single run at limit is what the point says. */
+static void
+check_at(const struct events *events, uint64_t limit, const struct mr_point *point)
+{
+	struct mr_policy policy = cpu_policy();
+	struct mr_result single, swept = point->result;
+	struct mr_sim *sim;
+
+	policy.cache_limit = limit;
+	ck_assert_int_eq(mr_sim_new(&sim, &policy, false, NULL), MR_OK);
+	ck_assert_int_eq(mr_sim_run(sim, events->items, events->count, NULL), MR_OK);
+	mr_sim_result(sim, &single);
+	mr_sim_free(sim);
+	swept.cache_limit = limit;
+	ck_assert_msg(!oracle_difference(&single, &swept),
+		"limit %llu of point %llu: %s differs", (unsigned long long)limit,
+		(unsigned long long)point->cache_limit,
+		oracle_difference(&single, &swept));
+}
+
+static void
+check_point(const struct events *events, const struct mr_point *point)
+{
+	ck_assert_uint_le(point->valid_from, point->cache_limit);
+	ck_assert(
+		point->cache_limit < point->valid_to || point->valid_to == MR_UNLIMITED);
+	check_at(events, point->cache_limit, point);
+	check_at(events, point->valid_from, point);
+	check_at(events,
+		point->valid_to == MR_UNLIMITED ? MR_UNLIMITED : point->valid_to - 1,
+		point);
+}
+
+static const struct mr_point *
+points_of(struct mr_sweep *sweep, size_t *count)
+{
+	const struct mr_point *points;
+
+	ck_assert_int_eq(mr_sweep_points(sweep, &points, count, NULL), MR_OK);
+	ck_assert_uint_gt(*count, 0);
+	return points;
+}
+
+/* The walk byte by byte covers every limit once, without a gap. */
+START_TEST(full_walk_covers_all)
+{
+	struct events events = random_events((uint64_t)_i + 1, 600);
+	const struct mr_sweep_options options = {.to = MR_UNLIMITED, .resolution = 1};
+	struct mr_sweep *full = sweep(&events, &options);
+	size_t count;
+	const struct mr_point *points = points_of(full, &count);
+
+	ck_assert_uint_eq(points[0].cache_limit, 0);
+	ck_assert_uint_eq(points[count - 1].valid_to, MR_UNLIMITED);
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_uint_eq(points[i].valid_from, points[i].cache_limit);
+		if (i + 1 < count)
+			ck_assert_uint_eq(points[i].valid_to, points[i + 1].cache_limit);
+		check_point(&events, &points[i]);
+	}
+	mr_sweep_free(full);
+	free(events.items);
+}
+END_TEST
+
+/* Every multiple of a resolution is a point, and exact. */
+START_TEST(grid_has_every_multiple)
+{
+	struct events events = random_events((uint64_t)_i + 101, 3000);
+	const struct mr_sweep_options options = {
+		.from = 1000, .to = 150000, .resolution = 997 + (uint64_t)_i * 512};
+	struct mr_sweep *grid = sweep(&events, &options);
+	size_t count;
+	const struct mr_point *points = points_of(grid, &count);
+
+	ck_assert_uint_eq(count, (options.to - options.from) / options.resolution + 1);
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_uint_eq(
+			points[i].cache_limit, options.from + i * options.resolution);
+		check_point(&events, &points[i]);
+	}
+	mr_sweep_free(grid);
+	free(events.items);
+}
+END_TEST
+
+/* The resolution that is found gives few points, the last of which is the end. */
+START_TEST(resolution_is_found)
+{
+	struct events events = random_events((uint64_t)_i + 201, 20000);
+	const struct mr_sweep_options options = {.to = MR_UNLIMITED};
+	struct mr_sweep *grid = sweep(&events, &options);
+	struct mr_sweep_summary summary;
+	size_t count;
+	const struct mr_point *points = points_of(grid, &count);
+
+	mr_sweep_summary(grid, &summary);
+	ck_assert_uint_eq(summary.resolution & (summary.resolution - 1), 0);
+	ck_assert_uint_gt(count, 100);
+	ck_assert_uint_le(count, 514);
+	ck_assert_uint_eq(points[count - 1].valid_to, MR_UNLIMITED);
+	for (size_t i = 0; i < count; i += 7)
+		check_point(&events, &points[i]);
+	mr_sweep_free(grid);
+	free(events.items);
+}
+END_TEST
+
+/* Jobs change nothing: the points are the same bytes. */
+START_TEST(jobs_change_nothing)
+{
+	struct events events = random_events((uint64_t)_i + 301, 30000);
+	struct mr_sweep_options options = {.to = MR_UNLIMITED, .resolution = 64};
+	struct mr_sweep *one = sweep(&events, &options), *many;
+	const struct mr_point *of_one, *of_many;
+	size_t count, same_count;
+
+	options.jobs = 2 + (unsigned)_i;
+	many = sweep(&events, &options);
+	of_one = points_of(one, &count);
+	of_many = points_of(many, &same_count);
+	ck_assert_uint_eq(count, same_count);
+	ck_assert_int_eq(memcmp(of_one, of_many, count * sizeof(*of_one)), 0);
+	mr_sweep_free(one);
+	mr_sweep_free(many);
+	free(events.items);
+}
+END_TEST
+
+static const char *const traces[] = {
+	"mlp_train", "phase_change", "limits", "decode_step256_1m"};
+
+/* 200 random limits on a real trace, and each one's range. */
+START_TEST(real_traces_agree)
+{
+	struct events events = trace_events(traces[_i]);
+	uint64_t limits[200], state = (uint64_t)_i + 1;
+	const struct mr_sweep_options options = {
+		.limits = limits, .limit_count = 200, .jobs = 2};
+	struct mr_sweep *list;
+	size_t count;
+	const struct mr_point *points;
+
+	for (size_t i = 0; i < 200; i++) {
+		state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+		limits[i] = (state >> 33) % (UINT64_C(140) << 20);
+	}
+	list = sweep(&events, &options);
+	points = points_of(list, &count);
+	ck_assert_uint_ge(count, 199);
+	for (size_t i = 0; i < count; i++)
+		check_point(&events, &points[i]);
+	mr_sweep_free(list);
+	free(events.items);
+}
+END_TEST
+
+START_TEST(policy_without_cache_is_refused)
+{
+	const struct mr_sweep_options options = {.to = MR_UNLIMITED};
+	struct mr_policy policy;
+	struct mr_sweep *none;
+	struct mr_error err;
+
+	ck_assert_int_eq(mr_policy_init(&policy, "none", NULL), MR_OK);
+	ck_assert_int_eq(mr_sweep_new(&none, &policy, &options, &err), MR_EINVAL);
+	ck_assert_ptr_null(none);
+}
+END_TEST
+
+/* A curve with a dip: hits out of 100 at limits 0, 1, 2... */
+static struct mr_tune_curve
+curve(struct mr_point *points, const uint64_t *hits, size_t count)
+{
+	memset(points, 0, count * sizeof(*points));
+	for (size_t i = 0; i < count; i++) {
+		points[i].cache_limit = i;
+		points[i].result.mallocs = 100;
+		points[i].result.hits = hits[i];
+	}
+	return (struct mr_tune_curve){points, count, 1, 1};
+}
+
+START_TEST(tuning_keeps_its_promise)
+{
+	static const uint64_t dip[] = {0, 50, 99, 60, 99, 100};
+	static const uint64_t plain[] = {0, 90, 91, 92, 93, 100};
+	struct mr_point a[6], b[6];
+	struct mr_tune_curve curves[] = {curve(a, dip, 6), curve(b, plain, 6)};
+	struct mr_tune_options options = {.goal = MR_GOAL_TARGET, .target = 0.99};
+	struct mr_advice advice;
+
+	/* 2 reaches 99 %, but 3 falls below it again */
+	ck_assert_int_eq(mr_tune(&advice, curves, 1, &options, NULL), MR_OK);
+	ck_assert_uint_eq(advice.limit, 4);
+	ck_assert(!advice.has_worse);
+	ck_assert(advice.has_cheaper && advice.cheaper == 3);
+	ck_assert(advice.has_dearer && advice.dearer == 5);
+
+	/* the best at or below 3 is 2, and 3 is named as worse */
+	options.goal = MR_GOAL_BUDGET;
+	options.budget = 3;
+	ck_assert_int_eq(mr_tune(&advice, curves, 1, &options, NULL), MR_OK);
+	ck_assert_uint_eq(advice.limit, 2);
+	ck_assert(advice.has_worse && advice.worse == 3);
+
+	options.goal = MR_GOAL_KNEE;
+	ck_assert_int_eq(mr_tune(&advice, &curves[1], 1, &options, NULL), MR_OK);
+	ck_assert_uint_eq(advice.limit, 1);
+
+	/* one limit for both: the worst of the two decides */
+	options.goal = MR_GOAL_TARGET;
+	options.target = 0.93;
+	ck_assert_int_eq(mr_tune(&advice, curves, 2, &options, NULL), MR_OK);
+	ck_assert_uint_eq(advice.limit, 4);
+
+	/* by the mean, which the second trace rules */
+	options.target = 0.9;
+	options.together = MR_TOGETHER_MEAN;
+	curves[1].weight = 99;
+	ck_assert_int_eq(mr_tune(&advice, curves, 2, &options, NULL), MR_OK);
+	ck_assert_uint_eq(advice.limit, 2);
+	ck_assert_int_eq(mr_tune(&advice, curves, 0, &options, NULL), MR_EINVAL);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("sweep");
+	TCase *tcase = tcase_create("sweep");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tcase, 300);
+	tcase_add_loop_test(tcase, full_walk_covers_all, 0, 8);
+	tcase_add_loop_test(tcase, grid_has_every_multiple, 0, 6);
+	tcase_add_loop_test(tcase, resolution_is_found, 0, 4);
+	tcase_add_loop_test(tcase, jobs_change_nothing, 0, 4);
+	tcase_add_loop_test(tcase, real_traces_agree, 0, 4);
+	tcase_add_test(tcase, policy_without_cache_is_refused);
+	tcase_add_test(tcase, tuning_keeps_its_promise);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
