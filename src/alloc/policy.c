@@ -18,14 +18,20 @@ static const char *const names[] = {
 static const struct mr_knob knobs[] = {
 	{ "cache_limit", "most bytes that freed blocks may keep cached", "32MiB",
 		offsetof(struct mr_policy, cache_limit), MR_UNIT_BYTES, 0, MR_UNLIMITED },
-	{ "memory_limit", "bytes of active memory above which events are counted", "unlimited",
-		offsetof(struct mr_policy, memory_limit), MR_UNIT_BYTES, 0, MR_UNLIMITED },
+	{ "memory_limit", "bytes of active memory above which events are counted",
+		"unlimited",
+		offsetof(struct mr_policy, memory_limit), MR_UNIT_BYTES, 0,
+		MR_UNLIMITED },
 	{ "page", "bytes of a page, the unit of window_pages", "4096",
 		offsetof(struct mr_policy, page), MR_UNIT_BYTES, 1, UINT64_C(1) << 40 },
-	{ "window_factor", "a reused block is smaller than this many times the request", "2",
-		offsetof(struct mr_policy, window_factor), MR_UNIT_COUNT, 1, UINT64_C(1) << 20 },
-	{ "window_pages", "a reused block is smaller than the request and so many pages", "2",
-		offsetof(struct mr_policy, window_pages), MR_UNIT_COUNT, 0, UINT64_C(1) << 20 },
+	{ "window_factor", "a reused block is smaller than this many times the request",
+		"2",
+		offsetof(struct mr_policy, window_factor), MR_UNIT_COUNT, 1,
+		UINT64_C(1) << 20 },
+	{ "window_pages", "a reused block is smaller than the request and so many pages",
+		"2",
+		offsetof(struct mr_policy, window_pages), MR_UNIT_COUNT, 0,
+		UINT64_C(1) << 20 },
 };
 /* clang-format on */
 

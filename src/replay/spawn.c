@@ -23,6 +23,8 @@
 /* All that the child between fork and exec needs, made before the fork. */
 struct launch {
 	char program[4096];
+	char name[sizeof("memreplay")];
+	char command[sizeof(MR_REPLAY_CHILD)];
 	char channel[NUMBER_SIZE];
 	char memory[NUMBER_SIZE];
 	char parent[NUMBER_SIZE];
@@ -75,11 +77,12 @@ set_environment(struct launch *launch, char *const *from, const char *library,
 static void
 set_arguments(struct launch *launch)
 {
-	static char name[] = "memreplay", command[] = MR_REPLAY_CHILD;
-	char *const argv[] = {
-		name, command, launch->channel, launch->memory, launch->parent, NULL};
+	char *const argv[] = {launch->name, launch->command, launch->channel,
+		launch->memory, launch->parent, NULL};
 
 	launch->parent_pid = getpid();
+	snprintf(launch->name, sizeof(launch->name), "memreplay");
+	snprintf(launch->command, sizeof(launch->command), MR_REPLAY_CHILD);
 	snprintf(launch->channel, NUMBER_SIZE, "%d", launch->channel_fd);
 	snprintf(launch->memory, NUMBER_SIZE, "%d", launch->memory_fd);
 	snprintf(launch->parent, NUMBER_SIZE, "%ld", (long)launch->parent_pid);

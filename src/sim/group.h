@@ -129,4 +129,12 @@ MR_MUST_CHECK enum mr_status mr_group_join(
 /* Drops the limits that are not multiples of a coarser resolution. */
 void mr_group_thin(struct mr_group *group, uint64_t from, uint64_t resolution);
 
+/* Puts a group before a list of them. */
+static inline void
+mr_group_push(struct mr_group **list, struct mr_group *group)
+{
+	group->next = *list;
+	*list = group;
+}
+
 #endif

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "memreplay/sweep.h"
+#include "sim/sweep.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "sim/group.h"
+#include "sim/crew.h"
 
 /*
  * Events are read in batches. Each batch is carried out group by group, so that
@@ -21,137 +19,10 @@
 #define BATCH_MAX   16384
 #define MOST_POINTS 512 /* of a grid whose resolution is not given */
 
-struct batch {
-	struct mr_step *steps;
-	size_t count;
-	uint32_t slot_count; /* so far */
-	bool last;           /* the source has no more */
-};
-
-struct worker {
-	struct mr_sweep *sweep;
-	pthread_t thread;
-	struct mr_group *todo;  /* parted off, to be advanced */
-	struct mr_group *done;  /* advanced to the end of the batch */
-	struct mr_group *spare; /* memory of groups out of use */
-	uint64_t state_events;
-	struct mr_error failure; /* MR_OK: none */
-};
-
-struct mr_sweep {
-	struct mr_scene scene;
-	uint64_t to;
-	bool is_list;
-	bool find_resolution;
-	uint64_t events, mallocs, frees, requested_bytes, ignored_limits;
-	uint64_t memory_limit;
-	uint64_t state_events;
-
-	struct mr_group **groups;
-	size_t group_count;
-	size_t group_space;
-	bool joining;        /* after this batch */
-	uint64_t since_join; /* events */
-	size_t states_then;  /* after the last batch */
-
-	struct batch batches[2];
-	size_t batch_size;
-	struct batch *current;
-
-	unsigned jobs;
-	struct worker *workers; /* the first is the calling thread */
-	atomic_size_t next_group;
-	pthread_mutex_t lock; /* over the three below */
-	pthread_cond_t change;
-	uint64_t round; /* of the workers' work */
-	unsigned busy;  /* workers still in it */
-	bool stop;
-
-	struct mr_point *points;
-	size_t point_count;
-};
-
-/* --- one batch on one thread */
-
-static void
-push(struct mr_group **list, struct mr_group *group)
-{
-	group->next = *list;
-	*list = group;
-}
-
-static enum mr_status
-advance(struct worker *worker, struct mr_group *group)
-{
-	const struct batch *batch = worker->sweep->current;
-	enum mr_status st = MR_OK;
-
-	while (group && !st) {
-		struct mr_group *rejecting;
-		size_t from = group->at;
-
-		st = mr_group_advance(group, &worker->sweep->scene, batch->steps,
-			batch->count, &worker->spare, &rejecting, &worker->failure);
-		worker->state_events += group->at - from;
-		if (rejecting)
-			push(&worker->todo, rejecting);
-		if (!st && group->at < batch->count)
-			continue;
-		if (!st && worker->sweep->joining)
-			mr_group_hash(group, &worker->sweep->scene);
-		push(&worker->done, group);
-		group = worker->todo;
-		if (group)
-			worker->todo = group->next;
-	}
-	return st;
-}
-
-static void
-work(struct worker *worker)
-{
-	struct mr_sweep *sweep = worker->sweep;
-
-	while (!worker->failure.status) {
-		size_t i = atomic_fetch_add(&sweep->next_group, 1);
-
-		if (i >= sweep->group_count)
-			return;
-		struct mr_group *group = sweep->groups[i];
-
-		sweep->groups[i] = NULL;
-		advance(worker, group);
-	}
-}
-
-static void *
-run_worker(void *context)
-{
-	struct worker *worker = context;
-	struct mr_sweep *sweep = worker->sweep;
-	uint64_t round = 0;
-
-	pthread_mutex_lock(&sweep->lock);
-	for (;;) {
-		while (sweep->round == round && !sweep->stop)
-			pthread_cond_wait(&sweep->change, &sweep->lock);
-		if (sweep->stop)
-			break;
-		round = sweep->round;
-		pthread_mutex_unlock(&sweep->lock);
-		work(worker);
-		pthread_mutex_lock(&sweep->lock);
-		if (--sweep->busy == 0)
-			pthread_cond_broadcast(&sweep->change);
-	}
-	pthread_mutex_unlock(&sweep->lock);
-	return NULL;
-}
-
 /* --- reading */
 
 static enum mr_status
-add_step(struct mr_sweep *sweep, struct batch *batch, const struct mr_event *event,
+add_step(struct mr_sweep *sweep, struct mr_batch *batch, const struct mr_event *event,
 	struct mr_error *err)
 {
 	struct mr_step *step = &batch->steps[batch->count];
@@ -190,8 +61,8 @@ add_step(struct mr_sweep *sweep, struct batch *batch, const struct mr_event *eve
 }
 
 static enum mr_status
-read_batch(struct mr_sweep *sweep, struct batch *batch, mr_next_event next, void *source,
-	struct mr_error *err)
+read_batch(struct mr_sweep *sweep, struct mr_batch *batch, mr_next_event next,
+	void *source, struct mr_error *err)
 {
 	struct mr_event event;
 	enum mr_status st = MR_OK;
@@ -275,7 +146,7 @@ collect(struct mr_sweep *sweep, struct mr_error *err)
 			return mr_fail_memory(err);
 	sweep->group_count = 0;
 	for (unsigned j = 0; j < sweep->jobs && !st; j++) {
-		struct worker *worker = &sweep->workers[j];
+		struct mr_worker *worker = &sweep->workers[j];
 
 		while (worker->done && !st) {
 			struct mr_group *group = worker->done;
@@ -313,21 +184,11 @@ join(struct mr_sweep *sweep, struct mr_error *err)
 			continue;
 		}
 		st = mr_group_join(sweep->groups[kept], group, err);
-		push(&sweep->workers[0].spare, group);
+		mr_group_push(&sweep->workers[0].spare, group);
 	}
 	if (!st)
 		sweep->group_count = kept + 1;
 	return st;
-}
-
-static size_t
-count_ranges(const struct mr_sweep *sweep)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < sweep->group_count; i++)
-		count += sweep->groups[i]->lane_count;
-	return count;
 }
 
 /* The last limit at which anything has changed so far: below it is the rest. */
@@ -369,7 +230,7 @@ coarsen(struct mr_sweep *sweep)
 		if (group->lane_count)
 			sweep->groups[kept++] = group;
 		else
-			push(&sweep->workers[0].spare, group);
+			mr_group_push(&sweep->workers[0].spare, group);
 	}
 	sweep->group_count = kept;
 }
@@ -415,48 +276,11 @@ plan_joining(struct mr_sweep *sweep)
 
 /* --- the run */
 
-static void
-start_round(struct mr_sweep *sweep)
-{
-	atomic_store(&sweep->next_group, 0);
-	if (sweep->jobs == 1)
-		return;
-	pthread_mutex_lock(&sweep->lock);
-	sweep->round++;
-	sweep->busy = sweep->jobs - 1;
-	pthread_cond_broadcast(&sweep->change);
-	pthread_mutex_unlock(&sweep->lock);
-}
-
-static void
-end_round(struct mr_sweep *sweep)
-{
-	work(&sweep->workers[0]);
-	if (sweep->jobs == 1)
-		return;
-	pthread_mutex_lock(&sweep->lock);
-	while (sweep->busy)
-		pthread_cond_wait(&sweep->change, &sweep->lock);
-	pthread_mutex_unlock(&sweep->lock);
-}
-
-static void
-stop_workers(struct mr_sweep *sweep, unsigned started)
-{
-	pthread_mutex_lock(&sweep->lock);
-	sweep->stop = true;
-	pthread_cond_broadcast(&sweep->change);
-	pthread_mutex_unlock(&sweep->lock);
-	for (unsigned j = 1; j < started; j++)
-		pthread_join(sweep->workers[j].thread, NULL);
-	sweep->stop = false;
-}
-
 static enum mr_status
 run_batches(
 	struct mr_sweep *sweep, mr_next_event next, void *source, struct mr_error *err)
 {
-	struct batch *ahead = &sweep->batches[1];
+	struct mr_batch *ahead = &sweep->batches[1];
 	enum mr_status st, reading;
 
 	sweep->current = &sweep->batches[0];
@@ -468,14 +292,14 @@ run_batches(
 		ahead->slot_count = sweep->current->slot_count;
 		ahead->last = sweep->current->last;
 		plan_joining(sweep);
-		start_round(sweep);
+		mr_crew_start(sweep);
 		reading = read_batch(sweep, ahead, next, source, err);
-		end_round(sweep);
+		mr_crew_finish(sweep);
 		if (reading)
 			return reading;
 		if ((st = collect(sweep, err)) || (st = tidy(sweep, err)))
 			break;
-		struct batch *swap = sweep->current;
+		struct mr_batch *swap = sweep->current;
 
 		sweep->current = ahead;
 		ahead = swap;
@@ -487,18 +311,12 @@ enum mr_status
 mr_sweep_run(
 	struct mr_sweep *sweep, mr_next_event next, void *source, struct mr_error *err)
 {
-	enum mr_status st = MR_OK;
-	unsigned started = 1;
+	unsigned started;
+	enum mr_status st = mr_crew_hire(sweep, &started, err);
 
-	for (; started < sweep->jobs && !st; started++)
-		if (pthread_create(&sweep->workers[started].thread, NULL, run_worker,
-			    &sweep->workers[started]))
-			st = mr_fail(err, MR_ENOMEM, "cannot start a thread");
-	if (st)
-		started--;
-	else
+	if (!st)
 		st = run_batches(sweep, next, source, err);
-	stop_workers(sweep, started);
+	mr_crew_dismiss(sweep, started);
 	for (unsigned j = 0; j < sweep->jobs; j++) {
 		sweep->state_events += sweep->workers[j].state_events;
 		sweep->workers[j].state_events = 0;
@@ -632,116 +450,4 @@ mr_sweep_free(struct mr_sweep *sweep)
 	free(sweep->groups);
 	free(sweep->points);
 	free(sweep);
-}
-
-/* --- points */
-
-static void
-make_point(const struct mr_sweep *sweep, const struct mr_group *group,
-	const struct mr_lane *lane, struct mr_point *point)
-{
-	const struct mr_tally *tally = &lane->tally;
-	struct mr_result *result = &point->result;
-
-	memset(point, 0, sizeof(*point));
-	point->cache_limit = lane->first;
-	point->valid_from = tally->peak_cached;
-	point->valid_to = tally->rejected_at;
-	result->events = sweep->events;
-	result->mallocs = sweep->mallocs;
-	result->frees = sweep->frees;
-	result->hits = tally->hits;
-	result->misses = sweep->mallocs - tally->hits;
-	result->larger_hits = tally->larger_hits;
-	result->slack_bytes = tally->slack_bytes;
-	result->requested_bytes = sweep->requested_bytes;
-	result->hit_bytes = tally->hit_bytes;
-	result->rejected_frees = tally->rejected_frees;
-	result->rejected_bytes = tally->rejected_bytes;
-	result->evicted_blocks = result->cleared_blocks = tally->cleared_blocks;
-	result->evicted_bytes = result->cleared_bytes = tally->cleared_bytes;
-	result->stale_bytes = tally->cleared_bytes + group->cached;
-	result->active_bytes = group->active;
-	result->cached_bytes = group->cached;
-	result->live_blocks = sweep->mallocs - sweep->frees;
-	result->cached_blocks = group->cached_blocks;
-	result->peak_active_bytes =
-		tally->peak > tally->peak_active ? tally->peak : tally->peak_active;
-	result->peak_since_reset_bytes = tally->peak;
-	result->peak_cached_bytes = tally->peak_cached;
-	result->peak_total_bytes = tally->peak_total;
-	result->memory_limit = sweep->memory_limit;
-	result->events_over_memory_limit = tally->over_memory;
-}
-
-static int
-by_limit(const void *a, const void *b)
-{
-	return by_value(&((const struct mr_point *)a)->cache_limit,
-		&((const struct mr_point *)b)->cache_limit);
-}
-
-/* How many points a range gets; see mr_sweep_points(). */
-static uint64_t
-points_of(const struct mr_sweep *sweep, const struct mr_lane *lane)
-{
-	uint64_t last = lane->last;
-
-	if (sweep->is_list || sweep->scene.resolution == 1)
-		return 1;
-	/* Up to the first multiple at which nothing changes any more. */
-	if (last == MR_UNLIMITED)
-		return 1;
-	return (last - lane->first) / sweep->scene.resolution + 1;
-}
-
-enum mr_status
-mr_sweep_points(struct mr_sweep *sweep, const struct mr_point **points, size_t *count,
-	struct mr_error *err)
-{
-	uint64_t total = 0;
-	size_t n = 0;
-
-	for (size_t i = 0; i < sweep->group_count; i++) {
-		mr_group_flush(sweep->groups[i]);
-		for (size_t k = 0; k < sweep->groups[i]->lane_count; k++)
-			total += points_of(sweep, sweep->groups[i]->lanes[k]);
-	}
-	free(sweep->points);
-	sweep->points = total < SIZE_MAX / sizeof(*sweep->points)
-		? malloc(total * sizeof(*sweep->points))
-		: NULL;
-	if (!sweep->points)
-		return mr_fail_memory(err);
-	for (size_t i = 0; i < sweep->group_count; i++) {
-		const struct mr_group *group = sweep->groups[i];
-
-		for (size_t k = 0; k < group->lane_count; k++) {
-			uint64_t own = points_of(sweep, group->lanes[k]);
-
-			for (uint64_t m = 0; m < own; m++) {
-				struct mr_point *point = &sweep->points[n++];
-
-				make_point(sweep, group, group->lanes[k], point);
-				point->cache_limit += m * sweep->scene.resolution;
-				point->result.cache_limit = point->cache_limit;
-			}
-		}
-	}
-	qsort(sweep->points, n, sizeof(*sweep->points), by_limit);
-	sweep->point_count = n;
-	*points = sweep->points;
-	*count = n;
-	return MR_OK;
-}
-
-void
-mr_sweep_summary(const struct mr_sweep *sweep, struct mr_sweep_summary *out)
-{
-	out->events = sweep->events;
-	out->resolution = sweep->is_list ? 0 : sweep->scene.resolution;
-	out->ignored_limits = sweep->ignored_limits;
-	out->ranges = count_ranges(sweep);
-	out->states = sweep->group_count;
-	out->state_events = sweep->state_events;
 }
