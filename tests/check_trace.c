@@ -283,6 +283,74 @@ START_TEST(slots_are_those_of_live_blocks)
 }
 END_TEST
 
+/* Appends what a line of the manual's example has of bytes: pairs of digits. */
+static void
+take_bytes(struct blob *bytes, const char *line)
+{
+	unsigned value;
+	int used;
+
+	while (sscanf(line, "%2x%n", &value, &used) == 1 && used == 2) {
+		REQUIRE(bytes->length < 4096, "a long example");
+		bytes->data[bytes->length++] = (unsigned char)value;
+		line += 2;
+		if (line[0] != ' ' || line[1] == ' ')
+			break;
+		line++;
+	}
+}
+
+/* Collects the example of the manual: its text as a file, and its bytes. */
+static void
+take_example(const char *text_path, struct blob *bytes)
+{
+	FILE *page = fopen(source_path("man", "memreplay-trace.5"), "r");
+	FILE *text = fopen(text_path, "w");
+	enum { NOTHING, TEXT, BYTES } what = NOTHING;
+	char line[256];
+
+	ck_assert(page && text);
+	while (fgets(line, sizeof(line), page)) {
+		if (!strncmp(line, ".\\\" ", 4))
+			what = strstr(line, "begin text")     ? TEXT
+				: strstr(line, "begin bytes") ? BYTES
+							      : NOTHING;
+		else if (what == TEXT && line[0] != '.')
+			fputs(line, text);
+		else if (what == BYTES)
+			take_bytes(bytes, line);
+	}
+	fclose(page);
+	ck_assert_int_eq(fclose(text), 0);
+}
+
+/* The example in memreplay-trace(5) is what is really written. */
+START_TEST(manual_tells_the_truth)
+{
+	const char *text = temp_path(".jsonl"), *binary = temp_path(".mrt");
+	struct blob want = {calloc(4096, 1), 0}, got;
+	struct trace trace, again;
+
+	take_example(text, &want);
+	ck_assert_uint_gt(want.length, 100);
+	trace = read_trace(text);
+	ck_assert_msg(trace.status == MR_END, "%s", trace.err.text);
+	write_trace(binary, trace.header, trace.events, trace.count);
+	got = load_plain(binary);
+	ck_assert_uint_eq(got.length, want.length);
+	ck_assert_mem_eq(got.data, want.data, want.length);
+	save_file(binary, want.data, want.length);
+	again = read_trace(binary);
+	assert_same_events(trace.events, trace.count, again.events, again.count, "bytes");
+	free_trace(&trace);
+	free_trace(&again);
+	free(want.data);
+	free(got.data);
+	unlink(text);
+	unlink(binary);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -300,6 +368,7 @@ main(void)
 	tcase_add_test(tcase, headers_survive);
 	tcase_add_test(tcase, headers_are_understood);
 	tcase_add_test(tcase, trailers_survive);
+	tcase_add_test(tcase, manual_tells_the_truth);
 	tcase_add_test(tcase, slots_are_those_of_live_blocks);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "trace/event.h"
 
@@ -28,6 +29,23 @@ load_file(const char *path)
 		blob.length += got;
 	} while (got);
 	fclose(file);
+	return blob;
+}
+
+struct blob
+load_plain(const char *path)
+{
+	const size_t space = 1024 * 1024;
+	struct blob blob = {malloc(space), 0};
+	gzFile file = gzopen(path, "rb");
+	int got;
+
+	ck_assert(file && blob.data);
+	got = gzread(file, blob.data, (unsigned)space);
+	ck_assert_int_ge(got, 0);
+	ck_assert_uint_lt((size_t)got, space);
+	ck_assert_int_eq(gzclose(file), Z_OK);
+	blob.length = (size_t)got;
 	return blob;
 }
 

@@ -26,6 +26,9 @@ struct blob {
 
 /* A whole file; data is NULL if there is none. */
 struct blob load_file(const char *path);
+/* The same after gunzip, at most 1 MiB. */
+struct blob load_plain(const char *path);
+
 void save_file(const char *path, const void *data, size_t length);
 
 /* A name for a file of this test in the working directory; static storage. */
