@@ -35,6 +35,7 @@ struct job {
 	const struct options *options;
 	const struct mr_limits *limits;
 	const struct mr_point_expects *expects;
+	FILE *out;    /* in memory until all is done: no half results */
 	size_t shown; /* curves printed so far */
 };
 
@@ -46,17 +47,17 @@ print_curve(struct job *job, const struct mr_curve *curve, struct mr_error *err)
 	switch ((enum mr_output_format)job->options->format.format) {
 	case MR_OUTPUT_TABLE:
 		if (!first)
-			putchar('\n');
-		mr_curve_table(curve, isatty(STDOUT_FILENO), stdout);
+			putc('\n', job->out);
+		mr_curve_table(curve, isatty(STDOUT_FILENO), job->out);
 		break;
 	case MR_OUTPUT_JSON:
 		if (!first)
-			fputs(",\n", stdout);
-		return mr_curve_json(curve, stdout, err);
+			fputs(",\n", job->out);
+		return mr_curve_json(curve, job->out, err);
 	case MR_OUTPUT_CSV:
 		if (first)
-			mr_curve_csv_names(stdout);
-		mr_curve_csv(curve, stdout);
+			mr_curve_csv_names(job->out);
+		mr_curve_csv(curve, job->out);
 		break;
 	}
 	return MR_OK;
@@ -127,6 +128,51 @@ out:
 	return status;
 }
 
+/* Sweeps all traces; the first that fails ends it. */
+static int
+sweep_all(struct job *job, char **paths)
+{
+	bool json = job->options->format.format == MR_OUTPUT_JSON;
+	bool several = paths[1];
+	int worst = MR_EXIT_DONE;
+
+	if (several && json)
+		fputs("{\"sweeps\":[\n", job->out);
+	for (size_t i = 0; paths[i] && worst != MR_EXIT_FAILED; i++) {
+		int status = sweep_trace(job, paths[i]);
+
+		if (status == MR_EXIT_FAILED || worst == MR_EXIT_DONE)
+			worst = status;
+	}
+	if (json)
+		fputs(several ? "\n]}\n" : "\n", job->out);
+	return worst;
+}
+
+/* Holds what is printed back until all is done. */
+static int
+sweep_and_print(struct job *job, char **paths)
+{
+	char *text = NULL;
+	size_t length = 0;
+	int status;
+
+	job->out = open_memstream(&text, &length);
+	if (!job->out) {
+		mr_say("out of memory");
+		return MR_EXIT_FAILED;
+	}
+	status = sweep_all(job, paths);
+	if (fclose(job->out)) {
+		mr_say("out of memory");
+		status = MR_EXIT_FAILED;
+	}
+	if (status != MR_EXIT_FAILED)
+		fwrite(text, 1, length, stdout);
+	free(text);
+	return status;
+}
+
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
@@ -134,33 +180,21 @@ run(const struct mr_command *self, int argc, char **argv)
 	struct mr_limits limits = {0};
 	struct mr_point_expects expects;
 	struct mr_setup unused;
-	struct job job = {&options, &limits, &expects, 0};
+	struct job job = {.options = &options, .limits = &limits, .expects = &expects};
 	struct mr_error err;
-	int status, worst = MR_EXIT_DONE;
+	int status;
 	char **operands = mr_command_parse(self, &options, argc, argv, &status);
-	bool several, json;
 
 	if (!operands)
 		return status;
 	if (mr_limits_make(&limits, &options.sweep, &err) ||
 		mr_point_expects_parse(&expects, &options.expect, &err) ||
-		mr_setup_make(&unused, &options.policy, NULL, NULL, &err)) {
-		mr_limits_fini(&limits);
-		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
-	}
-	several = operands[1];
-	json = options.format.format == MR_OUTPUT_JSON;
-	if (several && json)
-		fputs("{\"sweeps\":[\n", stdout);
-	for (size_t i = 0; operands[i] && worst != MR_EXIT_FAILED; i++) {
-		status = sweep_trace(&job, operands[i]);
-		if (status == MR_EXIT_FAILED || worst == MR_EXIT_DONE)
-			worst = status;
-	}
-	if (json && worst != MR_EXIT_FAILED)
-		fputs(several ? "\n]}\n" : "\n", stdout);
+		mr_setup_make(&unused, &options.policy, NULL, NULL, &err))
+		status = mr_say_usage(self->name, "%s: %s", self->name, err.text);
+	else
+		status = sweep_and_print(&job, operands);
 	mr_limits_fini(&limits);
-	return worst;
+	return status;
 }
 
 const struct mr_command mr_cmd_sweep = {

@@ -8,6 +8,8 @@
 #include "base/units.h"
 #include "cli/message.h"
 
+#define BAR_WIDTH 30
+
 static const char *
 format_at(size_t index)
 {
@@ -37,7 +39,7 @@ mr_source_open(struct mr_source *input, const char *path,
 
 	input->path = path;
 	input->reader = NULL;
-	input->shown = -1;
+	input->shown = 0;
 	input->on_terminal = isatty(STDERR_FILENO);
 	clock_gettime(CLOCK_MONOTONIC, &input->start);
 	if (options->from >= 0)
@@ -47,33 +49,42 @@ mr_source_open(struct mr_source *input, const char *path,
 	return 0;
 }
 
+static double
+seconds_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - start->tv_sec) +
+		(double)(now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
 /* The progress line appears when the work has taken a second. */
 static void
 show_progress(struct mr_source *input)
 {
+	double spent = seconds_since(&input->start), part;
 	uint64_t done, length;
-	struct timespec now;
-	int percent;
+	char left[MR_TEXT_SIZE];
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec - input->start.tv_sec < 2)
+	if (spent < 1 + 0.1 * input->shown)
 		return;
 	mr_reader_progress(input->reader, &done, &length);
-	if (!length)
+	if (!length || !done)
 		return;
-	percent = (int)(100.0 * (double)done / (double)length);
-	if (percent == input->shown)
-		return;
-	input->shown = percent;
-	fprintf(stderr, "\rreading: %3d %%", percent);
+	part = (double)done / (double)length;
+	input->shown = (int)(10 * (spent - 1)) + 1;
+	fprintf(stderr, "\r[%-*.*s] %3.0f %%, %s left   ", BAR_WIDTH,
+		(int)(part * BAR_WIDTH), "##############################", 100 * part,
+		mr_time_print(left, spent * (1 - part) / part * 1e9));
 }
 
 static void
 hide_progress(struct mr_source *input)
 {
-	if (input->shown >= 0)
-		fputs("\r              \r", stderr);
-	input->shown = -1;
+	if (input->shown)
+		fprintf(stderr, "\r%*s\r", BAR_WIDTH + 30, "");
+	input->shown = 0;
 }
 
 enum mr_status

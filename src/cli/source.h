@@ -27,7 +27,7 @@ struct mr_source {
 	struct mr_error err;
 	struct timespec start;
 	bool on_terminal;
-	int shown; /* percent, or -1: no progress line is on the terminal */
+	int shown; /* tenths of a second shown so far; 0: there is no progress line */
 	size_t count;
 	struct mr_event events[MR_SOURCE_BATCH];
 };
