@@ -70,8 +70,12 @@ convert(struct mr_source *input, const char *path, const char *format)
 	int status;
 
 	if (mr_writer_open(&writer, path, format, mr_reader_header(input->reader)->json,
-		    &input->err))
-		return mr_say_error(out, &input->err);
+		    &input->err)) {
+		status = mr_say_error(out, &input->err);
+		if (status == MR_EXIT_USAGE)
+			mr_say("--to=FORMAT tells it");
+		return status;
+	}
 	status = copy(writer, input, out);
 	if (status)
 		mr_writer_abort(writer);

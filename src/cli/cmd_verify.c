@@ -62,13 +62,17 @@ print(const struct mr_source *input, const struct mr_policy *policy,
 	mr_doc_add_trace(&doc, input->path, input->reader);
 	mr_doc_add_policy(&doc, policy);
 	mr_doc_begin(&doc, "result", 0);
+	mr_doc_count(&doc, "differences",
+		verdict->cap_differences + verdict->hit_differences +
+			verdict->counters_differences);
 	mr_doc_count(&doc, "caps_checked", verdict->caps_checked);
 	mr_doc_count(&doc, "cap_differences", verdict->cap_differences);
 	mr_doc_count(&doc, "hits_checked", verdict->hits_checked);
 	mr_doc_count(&doc, "hit_differences", verdict->hit_differences);
 	mr_doc_count(&doc, "counters_checked", verdict->counters_checked);
 	mr_doc_count(&doc, "counters_differences", verdict->counters_differences);
-	add_difference(&doc, verdict);
+	if (verdict->differs || format->format != MR_OUTPUT_TABLE)
+		add_difference(&doc, verdict);
 	status = mr_print_doc(&doc, format);
 	mr_doc_fini(&doc);
 	return status;

@@ -79,7 +79,7 @@ print_help_of(char **names)
 {
 	const struct mr_command *command;
 
-	if (!names[0])
+	if (!names[0] || !strcmp(names[0], "--help"))
 		return print_help();
 	if (names[1])
 		return mr_say_usage(

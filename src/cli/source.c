@@ -115,24 +115,42 @@ mr_source_failed(struct mr_source *input)
 	return mr_say_error(input->path, &input->err);
 }
 
+/* What a lenient reading skipped, in words; "" if nothing. */
+static void
+list_skipped(char *text, size_t size, const struct mr_reader_summary *summary)
+{
+	const struct {
+		uint64_t count;
+		const char *what;
+	} parts[] = {
+		{summary->skipped_lines, "lines that are no events"},
+		{summary->skipped_frees, "frees of blocks that are not live"},
+		{summary->skipped_mallocs, "mallocs with an id that is not larger"},
+		{summary->clamped_times, "times that went back, now as before"},
+	};
+	size_t length = 0;
+
+	*text = '\0';
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i].count && length < size)
+			length += (size_t)snprintf(text + length, size - length,
+				"%s%s (%" PRIu64 ")", length ? ", " : "", parts[i].what,
+				parts[i].count);
+}
+
 void
 mr_source_remark(struct mr_source *input)
 {
 	struct mr_reader_summary summary;
-	char text[MR_TEXT_SIZE];
+	char text[MR_TEXT_SIZE], skipped[256];
 
 	mr_reader_summary(input->reader, &summary);
 	if (summary.cut)
 		mr_say("%s: ends early, its recorder was cut off: read up to event %s",
 			mr_path_name(input->path), mr_count_print(text, summary.events));
-	if (summary.skipped_lines || summary.skipped_frees || summary.skipped_mallocs ||
-		summary.clamped_times)
-		mr_say("%s: skipped %" PRIu64 " lines, %" PRIu64
-		       " frees of blocks not live, %" PRIu64
-		       " mallocs with an old id; %" PRIu64 " times went back",
-			mr_path_name(input->path), summary.skipped_lines,
-			summary.skipped_frees, summary.skipped_mallocs,
-			summary.clamped_times);
+	list_skipped(skipped, sizeof(skipped), &summary);
+	if (*skipped)
+		mr_say("%s: skipped or mended: %s", mr_path_name(input->path), skipped);
 }
 
 void

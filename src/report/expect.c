@@ -170,7 +170,8 @@ print_found(char text[MR_FOUND_SIZE], const struct mr_expect *expect, uint64_t f
 	char raw[MR_CELL_SIZE], human[MR_CELL_SIZE];
 
 	mr_cell_human(human, &cell);
-	if (cell.unit == MR_UNIT_COUNT || !mr_cell_raw(raw, &cell))
+	if (cell.unit == MR_UNIT_COUNT || !mr_cell_raw(raw, &cell) ||
+		(cell.unit == MR_UNIT_BYTES && found < 1024))
 		snprintf(text, MR_FOUND_SIZE, "%s", human);
 	else
 		snprintf(text, MR_FOUND_SIZE, "%s (%s)", raw, human);

@@ -1,0 +1,29 @@
+# a full disk, table
+$ memreplay info small.jsonl >/dev/full
+! memreplay: standard output: No space left on device
+? 1
+
+# a full disk, json
+$ memreplay simulate small.jsonl --format=json >/dev/full
+! memreplay: standard output: No space left on device
+? 1
+
+# a full disk, help
+$ memreplay --help >/dev/full
+! memreplay: standard output: No space left on device
+? 1
+
+# a closed standard output
+$ memreplay simulate small.jsonl >&-
+! memreplay: standard output: Bad file descriptor
+? 1
+
+# a full disk wins over a failed expectation
+$ memreplay simulate small.jsonl --expect="hits>9" >/dev/full
+! memreplay: expected hits>9, found 1
+! memreplay: standard output: No space left on device
+? 1
+
+# no message on standard output
+$ memreplay simulate double_free.jsonl 2>/dev/null
+? 1

@@ -1,0 +1,93 @@
+# every result, exactly
+$ memreplay simulate small.jsonl -e events==19 -e mallocs==6 -e frees==5 -e hits==1 -e misses==5 -e larger_hits==1 -e slack_bytes==10 -e requested_bytes==5510 -e hit_bytes==90 -e evicted_blocks==3 -e evicted_bytes==420 -e stale_bytes==420 -e active_bytes==0 -e cached_bytes==0 -e live_blocks==1 -e cached_blocks==0 -e peak_active_bytes==5000 -e peak_since_reset_bytes==120 -e peak_total_bytes==5300 -e peak_cached_bytes==300 -e rejected_frees==1 -e rejected_bytes==5000 -e cache_limit==150 -e max_overshoot_bytes==0 -e events_over_limit==0 -e limit_changes==1 -e evictions_by_limit==2 -e evicted_bytes_by_limit==300 -e cleared_blocks==1 -e cleared_bytes==120 -e memory_limit==4000 -e events_over_memory_limit==1 >table; echo $?; grep -c . table >/dev/null
+0
+
+# the three objects
+$ memreplay simulate small.jsonl --format=json | grep "^	\"\|limit_enf"
+	"trace":	{
+	"policy":	{
+	"result":	{
+		"limit_enforcement":	{
+
+# numbers in json are plain
+$ memreplay simulate small.jsonl --format=json | grep -w "hits\|hit_rate\|peak_active_bytes"
+		"hits":	1,
+		"hit_rate":	0.16666666666666666,
+		"peak_active_bytes":	5000,
+
+# unlimited is null
+$ memreplay simulate small.jsonl -f json --cache-limit=unlimited 2>/dev/null | grep -w cache_limit
+		"cache_limit":	null,
+			"cache_limit":	null,
+
+# every knob is in the policy
+$ memreplay simulate small.jsonl -f json --set window_pages=1 | sed -n "/policy/,/}/p" | grep -w "page\|window_pages\|name"
+		"name":	"mlx-cpu",
+		"page":	4096,
+		"window_pages":	1
+
+# csv is two lines of as many fields
+$ memreplay simulate small.jsonl --format=csv | awk -F, "NR == 1 { n = NF } NR > 1 && NF == n { print NR }"
+2
+
+# csv has each name once
+$ memreplay simulate small.jsonl --format=csv | head -n 1 | tr , "\n" | sort | uniq -d
+
+# jobs change nothing
+$ memreplay simulate small.jsonl -f json >a; memreplay simulate small.jsonl -f json --jobs=4 >b; cmp a b
+
+# standard input
+$ memreplay simulate - -f json <small.jsonl | grep -w "file\|events"
+		"file":	"-",
+		"events":	19,
+		"events":	19,
+
+# standard input, gzipped
+$ gzip -c small.jsonl | memreplay simulate - -e events==19 >table
+
+# the trace's limits give way to --cache-limit
+$ memreplay simulate small.jsonl -l 1M -e cache_limit==1M -e limit_changes==0 -e evictions_by_limit==0 >table
+! memreplay: 1 set_cache_limit event ignored because --cache-limit is given; --keep-limit-events obeys them
+
+# ... and to --set cache_limit
+$ memreplay simulate small.jsonl --set cache_limit=1M -e cache_limit==1M >table
+! memreplay: 1 set_cache_limit event ignored because --cache-limit is given; --keep-limit-events obeys them
+
+# ... unless they are kept
+$ memreplay simulate small.jsonl -l 1M --keep-limit-events -e cache_limit==150 -e limit_changes==1 >table
+
+# --set wins over --cache-limit
+$ memreplay simulate silent.jsonl -l 1M --set cache_limit=0 --set cache_limit=200 -f json 2>/dev/null | grep -c "limit.*200"
+2
+
+# policy none caches nothing
+$ memreplay simulate small.jsonl --policy=none -e hits==0 -e peak_cached_bytes==0 >table
+
+# an expectation that fails
+$ memreplay simulate small.jsonl -e "hit_rate >= 95%" -e hits==1 -e "max_overshoot_bytes>0" -e result.limit_enforcement.peak_cached_bytes\<0.25K >table; s=$?; grep -c hit_rate table; exit $s
+2
+! memreplay: expected hit_rate >= 95%, found 0.16666666666666666 (16.67 %)
+! memreplay: expected max_overshoot_bytes>0, found 0 B
+! memreplay: expected result.limit_enforcement.peak_cached_bytes<0.25K, found 300 B
+? 3
+
+# an expectation of no known metric
+$ memreplay simulate nothere -e "hitrate>=3"
+! memreplay: simulate: --expect: there is no metric "hitrate"; did you mean hit_rate?
+! Try 'memreplay simulate --help'.
+? 2
+
+# a malformed expectation
+$ memreplay simulate nothere -e "hit_rate=3"
+! memreplay: simulate: --expect: "hit_rate=3" is not "METRIC OP VALUE" with OP one of >= <= > < == !=
+! Try 'memreplay simulate --help'.
+? 2
+
+# a page that cannot be
+$ memreplay simulate bad_page.jsonl
+! memreplay: bad_page.jsonl: header: page: 0 is out of range: expected 1 to 1099511627776
+? 1
+
+# lenient reading says what it skipped
+$ memreplay simulate --lenient double_free.jsonl -e frees==1 >table
+! memreplay: double_free.jsonl: skipped or mended: frees of blocks that are not live (1)
