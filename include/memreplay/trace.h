@@ -144,8 +144,9 @@ MR_API MR_MUST_CHECK enum mr_status mr_reader_next(
 	struct mr_reader *reader, struct mr_event *event, struct mr_error *err);
 
 /*
- * How many slots the events so far have used: 1 + the largest slot. A slot is
- * a small number that one live block has at a time; it is handed on when the
+ * At least 1 + the largest slot of the events so far, and never more than the
+ * most blocks that are live at once in the trace. A slot is a small number
+ * that one live block has at a time; it is handed on when the
  * block is freed. Whoever keeps something for each live block can use a plain
  * array, indexed by slot.
  */
@@ -185,7 +186,8 @@ MR_API MR_MUST_CHECK enum mr_status mr_writer_open(struct mr_writer **out,
 /*
  * Appends an event (slot is ignored).
  *   MR_EIO
- *   MR_EFORMAT  the format cannot hold it: a number of 2^53 or more in JSON
+ *   MR_EFORMAT  the format cannot hold it: a number above 2^53 in JSON, an op
+ *               that does not exist, a name that is not UTF-8 or too long
  *   MR_ENOMEM
  */
 MR_API MR_MUST_CHECK enum mr_status mr_writer_put(
