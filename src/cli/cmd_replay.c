@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +18,9 @@
 #include "report/result.h"
 
 #define MOST_METRICS 128
+
+_Static_assert(
+	MR_REPLAY_BACKENDS == MR_TEXTS_MAX + 2, "one for each --baseline, and ours");
 
 struct replay_options {
 	struct mr_texts baselines;
@@ -59,21 +64,19 @@ static const struct mr_option rows[] = {
 		.offset = offsetof(struct replay_options, baselines),
 		.help = "another malloc to replay on besides the C library's: jemalloc, "
 			"mimalloc, tcmalloc, or the path of a shared library to preload; "
-			"may "
-			"be given more than once"},
+			"may be given more than once"},
 	{MR_OPTION_CHOICE, 't', "touch", "WHAT", "page", .choices = touch_name,
 		.offset = offsetof(struct replay_options, touch),
 		.help = "what is written to each block: nothing, a byte in each page of "
-			"the "
-			"requested size, or all of it"},
+			"the requested size, or all of it"},
 	{MR_OPTION_COUNT, 'r', "runs", "N", "1", .min = 1, .max = 10000,
 		.offset = offsetof(struct replay_options, runs),
-		.help = "runs of each backend, in turns; medians are printed"},
+		.help = "runs of each backend, in turns; medians are printed, of an even "
+			"number the mean of the middle two"},
 	{MR_OPTION_CHOICE, 0, "timing", "HOW", "calls", .choices = timing_name,
 		.offset = offsetof(struct replay_options, timing),
 		.help = "take the time of each call, for percentiles, or of the whole "
-			"loop "
-			"only, without a clock in between"},
+			"loop only, without a clock in between"},
 	{MR_OPTION_FLAG, 0, "force", .offset = offsetof(struct replay_options, force),
 		.help = "replay even if the machine seems to have too little free "
 			"memory"},
@@ -188,6 +191,26 @@ check_memory(const struct job *job)
 	return MR_EXIT_FAILED;
 }
 
+/* Exact to thousandths of a ns, which is where means come from. */
+static bool
+figure_holds(const struct mr_expect *expect, const struct mr_replay_backend *backend,
+	enum mr_figure_id figure, char found[MR_FOUND_SIZE])
+{
+	struct mr_cell cell = mr_replay_figure_cell(backend, figure);
+	double value = backend->figures[figure];
+	char raw[MR_CELL_SIZE], human[MR_CELL_SIZE];
+	bool holds;
+
+	if (isnan(value)) {
+		snprintf(found, MR_FOUND_SIZE, "nothing: it was not measured");
+		return false;
+	}
+	holds = mr_expect_holds(expect, (uint64_t)(value * 1000 + 0.5), 1000, found);
+	snprintf(found, MR_FOUND_SIZE, "%s (%s)", mr_cell_raw(raw, &cell),
+		mr_cell_human(human, &cell));
+	return holds;
+}
+
 static int
 check_expects(const struct job *job, const struct mr_replay_backend *backend)
 {
@@ -196,20 +219,18 @@ check_expects(const struct job *job, const struct mr_replay_backend *backend)
 	for (size_t i = 0; i < job->expects.count; i++) {
 		const struct mr_expect *expect = &job->expects.items[i];
 		size_t row = (size_t)(expect->metric - job->metrics.rows);
-		char found[MR_FOUND_SIZE] = "nothing: it was not measured";
-		bool holds = false;
+		char found[MR_FOUND_SIZE];
+		bool holds;
 
 		if (row < job->metrics.figures_from)
 			holds = mr_expect_holds(expect,
 				mr_metric_count(expect->metric, &backend->result),
 				mr_metric_divisor(expect->metric, &backend->result),
 				found);
-		else if (!isnan(backend->figures[row - job->metrics.figures_from]))
-			holds = mr_expect_holds(expect,
-				(uint64_t)(backend->figures[row -
-						   job->metrics.figures_from] +
-					0.5),
-				1, found);
+		else
+			holds = figure_holds(expect, backend,
+				(enum mr_figure_id)(row - job->metrics.figures_from),
+				found);
 		if (holds)
 			continue;
 		mr_say("expected %s, found %s", expect->text, found);
@@ -241,31 +262,51 @@ print(const struct job *job, const struct mr_replay_report *report)
 	return status;
 }
 
-/* A replay is done when the caching allocator came to its end. */
+/*
+ * A replay is done when the caching allocator came to its end; a baseline that
+ * did not is a result.
+ */
+static int
+judge(const struct job *job, const struct mr_replay_report *report)
+{
+	for (size_t i = 0; i < report->count; i++)
+		if (report->backends[i].completed < report->runs)
+			mr_say("%s: the replay on %s failed: %s",
+				mr_path_name(job->input.path), report->backends[i].name,
+				report->backends[i].exit);
+	if (report->backends[0].completed < report->runs)
+		return MR_EXIT_FAILED;
+	if (!report->agrees) {
+		mr_say("%s: the real allocator's counters differ from the simulation's; "
+		       "this is a defect of memreplay",
+			mr_path_name(job->input.path));
+		return MR_EXIT_FAILED;
+	}
+	return check_expects(job, &report->backends[0]);
+}
+
 static int
 conclude(const struct job *job, const struct mr_replay *replay)
 {
-	struct mr_replay_report report = {.path = mr_path_name(job->input.path),
-		.runs = (uint32_t)job->options->replay.runs.value};
-	const struct mr_replay_backend *caching;
+	const struct replay_options *options = &job->options->replay;
+	struct mr_replay_report report = {
+		.path = mr_path_name(job->input.path),
+		.workload = mr_reader_header(job->input.reader)->workload,
+		.events = job->simulated.events,
+		.policy = &job->setup.policy,
+		.touch = touch_name((size_t)options->touch),
+		.timing = timing_name((size_t)options->timing),
+		.runs = (uint32_t)options->runs.value,
+		.clock_step_ns = mr_replay_clock_step(replay),
+	};
 	int status;
 
 	report.backends = mr_replay_backends(replay, &report.count);
-	caching = &report.backends[0];
-	report.agrees = caching->steady &&
-		!memcmp(&caching->result, &job->simulated, sizeof(job->simulated));
+	report.agrees = report.backends[0].steady &&
+		!memcmp(&report.backends[0].result, &job->simulated,
+			sizeof(job->simulated));
 	status = print(job, &report);
-	if (status)
-		return status;
-	if (!caching->completed) {
-		mr_say("the caching allocator's child failed: %s", caching->exit);
-		return MR_EXIT_FAILED;
-	}
-	if (!report.agrees) {
-		mr_say("the real allocator's counters differ from the simulation's");
-		return MR_EXIT_FAILED;
-	}
-	return check_expects(job, caching);
+	return status ? status : judge(job, &report);
 }
 
 static int
@@ -287,7 +328,8 @@ replay_program(struct job *job)
 	struct mr_error err;
 	int status;
 
-	fflush(stdout);
+	/* a parent that ignored its children's ends would have us do so, too */
+	signal(SIGCHLD, SIG_DFL);
 	switch (mr_replay_run(&replay, job->program, &how, &err)) {
 	case MR_OK:
 		break;
@@ -338,18 +380,14 @@ const struct mr_command mr_cmd_replay = {
 	.summary = "real memory: the caching allocator beside malloc",
 	.description =
 		"Carries TRACE out with real memory, on the caching allocator and on the "
-		"C "
-		"library's malloc, and prints side by side what each took. Every backend "
-		"runs in a child process of its own, so that peak memory, page faults "
-		"and "
-		"processor time are its own, and a crash of one is reported and not the "
-		"end.\n\n"
-		"A trace that needs more memory than the machine has free is refused "
-		"before "
-		"anything is allocated. The recorded order is kept on one thread. "
-		"Alignment "
-		"that a trace records is honoured by the mallocs; the caching allocator "
-		"aligns all blocks alike, as the one it models does.",
+		"C library's malloc, and prints side by side what each took. Every "
+		"backend runs in a child process of its own, so that peak memory, page "
+		"faults and processor time are its own, and a crash of one is reported "
+		"and not the end.\n\nA trace that needs more memory than the machine has "
+		"free is refused before anything is allocated. The recorded order is "
+		"kept on one thread. Alignment that a trace records is honoured by the "
+		"mallocs; the caching allocator aligns all blocks alike, as the one it "
+		"models does.",
 	.options = uses,
 	.run = run,
 };

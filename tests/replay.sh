@@ -1,0 +1,211 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The command replay: what it prints, its exit statuses, and children that fail.
+
+. "${top_srcdir:=.}/tests/tap.sh"
+
+memreplay=${top_builddir:=.}/memreplay
+trace=$top_srcdir/traces/limits.mrt.gz
+fragile=$top_builddir/tests/.libs/libfragile.so
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+# A sanitizer's malloc comes before any that is preloaded, and ends the process
+# where malloc would return NULL.
+sanitized=false
+grep -qa __asan_init "$memreplay" && sanitized=true
+
+# run STATUS ARGUMENT...: replay, with output in $work/out and $work/err
+run() {
+	want=$1
+	shift
+	"$memreplay" replay "$@" >"$work/out" 2>"$work/err"
+	got=$?
+	[ "$got" -eq "$want" ] && return
+	echo "exit status $got, expected $want: memreplay replay $*"
+	cat "$work/out" "$work/err"
+	return 1
+}
+
+# has FILE TEXT: the text is in a line of it
+has() {
+	grep -qF -- "$2" "$work/$1" && return
+	echo "no \"$2\" in:"
+	cat "$work/$1"
+	return 1
+}
+
+silent() {
+	[ ! -s "$work/out" ] && return
+	echo "standard output is not empty:"
+	cat "$work/out"
+	return 1
+}
+
+# one_malloc SIZE: a trace of a small block and of one of this size
+one_malloc() {
+	printf '%s\n' '{"format":"alloc-trace","version":1}' \
+		'{"op":"malloc","id":1,"size":100}' \
+		"{\"op\":\"malloc\",\"id\":2,\"size\":$1}" \
+		'{"op":"free","id":1}' >"$work/one.jsonl"
+}
+
+# The object "result" of a JSON document, without indentation.
+result_of() {
+	awk '/"result":[ \t]*\{/ { inside = 1 }
+		inside {
+			gsub(/^[ \t]+/, "")
+			depth += gsub(/\{/, "{") - gsub(/\}/, "}")
+			sub(/,$/, "")
+			print
+			if (depth == 0) exit
+		}' "$1"
+}
+
+table() {
+	run 0 --touch=none "$trace" && has out "mlx-cpu/malloc" &&
+		has out "limit enforcement" && has out "The cache limit was held" &&
+		has out "It was changed 15 times" && has out "54 events" &&
+		has out "counters equal the simulation's"
+}
+
+as_simulated() {
+	run 0 --touch=none --format=json "$1" && has out '"exit":	"exit 0"' &&
+		has out '"agrees_with_simulation":	true' || return
+	result_of "$work/out" >"$work/real"
+	"$memreplay" simulate --format=json "$1" >"$work/out" || return
+	result_of "$work/out" >"$work/simulated"
+	[ "$(wc -l <"$work/simulated")" -gt 30 ] || return
+	diff "$work/simulated" "$work/real"
+}
+
+csv() {
+	run 0 --touch=none --format=csv "$trace" || return
+	[ "$(wc -l <"$work/out")" -eq 3 ] || return
+	awk -F, 'NR == 1 { n = NF } NF != n { exit 1 }' "$work/out" &&
+		has out '"exit 0"' && has out ",hit_rate," && has out ",malloc_ns_p99,"
+}
+
+expectations() {
+	run 0 --touch=none -e 'hit_rate>=80%' -e 'wall_ns>0' "$trace" &&
+		run 3 --touch=none -e 'hit_rate>=99%' -e 'peak_rss_bytes>=1T' "$trace" &&
+		has err "expected hit_rate>=99%, found 0.828" &&
+		has err "expected peak_rss_bytes>=1T, found" &&
+		[ "$(wc -l <"$work/err")" -eq 2 ] &&
+		run 3 --touch=none --timing=loop -e 'malloc_ns_p50>=0' "$trace" &&
+		has err "found nothing: it was not measured" &&
+		run 2 -e 'peak_rss_byte>1' "$trace" && silent &&
+		has err "did you mean peak_rss_bytes?"
+}
+
+medians() {
+	run 0 --touch=none --runs=3 "$trace" && has out "medians of 3 runs" &&
+		has out "wall min" && run 0 --touch=none --timing=loop "$trace" &&
+		! grep -q "malloc p50" "$work/out"
+}
+
+limit_given() {
+	run 0 --touch=none --cache-limit=1M "$trace" &&
+		has err "15 set_cache_limit events ignored" &&
+		has out "below the limit of 1 MiB" &&
+		run 0 --touch=none --cache-limit=1M --keep-limit-events "$trace" &&
+		has out "It was changed 15 times"
+}
+
+from_stdin() {
+	run 0 --touch=none - <"$trace" && has out "standard input"
+}
+
+too_large() {
+	one_malloc 1125899906842624
+	run 1 "$work/one.jsonl" && silent && has err "needs 1.000 PiB" &&
+		has err " free; 'memreplay simulate'"
+}
+
+forced() {
+	one_malloc 1125899906842624
+	run 1 --force "$work/one.jsonl" &&
+		has out "exit 1: event 2: the system has no memory for a malloc of" &&
+		has err "the replay on malloc failed: exit 1: event 2" &&
+		has err "the replay on mlx-cpu failed: exit 1: event 2"
+}
+
+killed() {
+	one_malloc 7700002
+	run 0 --baseline="$fragile" "$work/one.jsonl" &&
+		has out "signal 9 (Killed)" && has err "failed: signal 9 (Killed)" &&
+		has out "counters equal the simulation's" &&
+		run 0 --baseline="$fragile" --format=json "$work/one.jsonl" &&
+		has out '"exit":	"signal 9 (Killed)"'
+}
+
+# An installed one replays; another's absence is said with its Debian package.
+known_baseline() {
+	if run 0 --touch=none --baseline="$1" "$trace"; then
+		has out "$1"
+		return
+	fi
+	run 1 --touch=none --baseline="$1" "$trace" && silent &&
+		has err "install the Debian package $2"
+}
+
+bad_baselines() {
+	run 2 --baseline=jemaloc "$trace" && silent &&
+		has err 'there is no baseline "jemaloc": expected jemalloc, mimalloc' &&
+		run 1 --baseline=./nowhere.so "$trace" && silent &&
+		has err "./nowhere.so: No such file or directory" &&
+		run 1 --baseline=/dev/null "$trace" && silent &&
+		has err "/dev/null: preloaded, it does not replace malloc"
+}
+
+wrong_use() {
+	run 2 --runs=0 "$trace" && silent && run 2 --touch=some "$trace" && silent &&
+		run 2 && silent && run 2 --timing "$trace" && silent
+}
+
+bad_trace() {
+	echo "{}" >"$work/bad.jsonl"
+	run 1 "$work/bad.jsonl" && silent && has err "bad.jsonl" &&
+		run 1 "$work/nowhere.jsonl" && silent && has err "No such file"
+}
+
+# The hidden command does nothing unless a replay has started it.
+by_hand() {
+	"$memreplay" replay-child >"$work/out" 2>&1 </dev/null
+	[ $? -eq 1 ] || return
+	"$memreplay" replay-child 0 0 $$ >>"$work/out" 2>&1 </dev/null
+	[ $? -eq 1 ] && silent
+}
+
+inherited_signals() {
+	env --ignore-signal=CHLD "$memreplay" replay --touch=none "$trace" >"$work/out" &&
+		has out "counters equal the simulation's"
+}
+
+ok "table" table
+for file in "$top_srcdir"/traces/*.mrt.gz; do
+	ok "as simulated: ${file##*/}" as_simulated "$file"
+done
+ok "csv" csv
+ok "expectations" expectations
+ok "medians, and times of the loop only" medians
+ok "a cache limit of one's own" limit_given
+ok "from standard input" from_stdin
+ok "more memory than the machine has is refused" too_large
+if $sanitized; then
+	skip "malloc without memory, forced" "not under a sanitizer"
+	skip "killed child" "not under a sanitizer"
+	skip "known baselines" "not under a sanitizer"
+else
+	ok "malloc without memory, forced" forced
+	ok "killed child" killed
+	ok "baseline jemalloc" known_baseline jemalloc libjemalloc2
+	ok "baseline mimalloc" known_baseline mimalloc libmimalloc2.0
+	ok "baseline tcmalloc" known_baseline tcmalloc libtcmalloc-minimal4
+fi
+ok "bad baselines" bad_baselines
+ok "wrong use" wrong_use
+ok "bad trace" bad_trace
+ok "hidden command by hand" by_hand
+ok "child signals ignored by who started it" inherited_signals
+end_tests
