@@ -7,7 +7,10 @@
 
 #define CAP_HIT (MR_HAS_CAP | MR_HAS_HIT)
 
-/* A block of 100 is cached, reused for 90, and the counters tell of it. */
+/*
+ * A block of 100 is cached and reused for 90, the counters tell of it, and the
+ * peak before the reset is higher than the one after.
+ */
 static const struct mr_event good[] = {
 	{.op = MR_OP_MALLOC, .has = CAP_HIT, .id = 1, .size = 100, .cap = 100},
 	{.op = MR_OP_FREE, .id = 1},
@@ -18,9 +21,11 @@ static const struct mr_event good[] = {
 		.id = 2,
 		.size = 90,
 		.cap = 100},
+	{.op = MR_OP_MALLOC, .slot = 2, .id = 3, .size = 5000},
+	{.op = MR_OP_FREE, .slot = 2, .id = 3},
 	{.op = MR_OP_RESET_PEAK},
-	{.op = MR_OP_MALLOC, .slot = 1, .has = MR_HAS_CAP, .id = 3, .size = 5, .cap = 5},
-	{.op = MR_OP_COUNTERS, .active = 105, .cached = 0, .peak = 105},
+	{.op = MR_OP_MALLOC, .slot = 1, .has = MR_HAS_CAP, .id = 4, .size = 5, .cap = 5},
+	{.op = MR_OP_COUNTERS, .active = 105, .cached = 5000, .peak = 105},
 	{.op = MR_OP_SET_CACHE_LIMIT, .bytes = 0},
 	{.op = MR_OP_FREE, .id = 2},
 	{.op = MR_OP_COUNTERS, .active = 5, .cached = 0, .peak = 105},
@@ -66,11 +71,11 @@ static const struct {
 } wrong[] = {
 	{0, offsetof(struct mr_event, cap), 101, 100, "cap"},
 	{3, offsetof(struct mr_event, cap), 90, 100, "cap"},
-	{5, offsetof(struct mr_event, cap), 6, 5, "cap"},
+	{7, offsetof(struct mr_event, cap), 6, 5, "cap"},
 	{2, offsetof(struct mr_event, active), 1, 0, "active"},
 	{2, offsetof(struct mr_event, cached), 99, 100, "cached"},
-	{6, offsetof(struct mr_event, peak), 100, 105, "peak"},
-	{9, offsetof(struct mr_event, cached), 100, 0, "cached"},
+	{8, offsetof(struct mr_event, peak), 100, 105, "peak"},
+	{11, offsetof(struct mr_event, cached), 100, 0, "cached"},
 };
 
 START_TEST(one_wrong_figure_is_named)
@@ -100,7 +105,7 @@ START_TEST(a_wrong_hit_comes_before_a_later_difference)
 	for (size_t i = 0; i < COUNT; i++)
 		events[i] = good[i];
 	events[3].hit = false;
-	events[6].active = events[6].peak = 1;
+	events[8].active = events[8].peak = 1;
 	verdict = judge(events);
 	ck_assert_uint_eq(verdict.first.event, 4);
 	ck_assert_str_eq(verdict.first.field, "hit");

@@ -131,6 +131,9 @@ open_mrt(struct mr_source *source, struct mr_error *err)
 	source->events = mrt->chunk;
 	if ((st = mr_input_peek(source->input, 8, &part, &have, err)))
 		return st;
+	if (!probe(part, have)) /* --from said so */
+		return mr_fail_at(err, MR_EFORMAT, MR_PLACE_BYTE, 0,
+			"not the format mrt: it begins with other bytes");
 	if (have >= 8 && number_at(part + 4) > VERSION)
 		return mr_fail_at(err, MR_EFORMAT, MR_PLACE_BYTE, 4,
 			"version %u is newer than this program reads (%d)",

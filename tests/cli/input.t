@@ -36,3 +36,13 @@ $ memreplay verify double_free.jsonl
 # a block freed twice, read leniently
 $ memreplay info --lenient double_free.jsonl >table
 ! memreplay: double_free.jsonl: skipped or mended: frees of blocks that are not live (1)
+
+# --from says mrt where the file is text
+$ memreplay info --from=mrt small.jsonl
+!~ memreplay: small.jsonl: byte 0: not the format mrt
+? 1
+
+# --from says text where the file is binary
+$ memreplay convert small.jsonl a.mrt.gz 2>/dev/null; memreplay info --from=jsonl a.mrt.gz
+!~ memreplay: a.mrt.gz:
+? 1
