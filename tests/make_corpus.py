@@ -200,7 +200,8 @@ def bad_mrt():
     bad_block("bad-mrt-shape-has.mrt", [shapes[0], b"\1\4\0"], numbers, cols)
     bad_block("bad-mrt-shape-bits.mrt", [b"\0\0\x80", shapes[1]], numbers, cols)
     bad_block("bad-mrt-column-short.mrt", shapes, numbers, [times, ids, b"", rest])
-    bad_block("bad-mrt-column-left.mrt", shapes, numbers, [times, ids, sizes + b"\1", rest])
+    bad_block("bad-mrt-column-left.mrt", shapes, numbers,
+              [times, ids, sizes + b"\1", rest])
     bad_block("bad-mrt-varint-long.mrt", shapes, numbers,
               [times, ids, b"\xff" * 10 + b"\1", rest])
     bad_block("bad-mrt-count.mrt", shapes, numbers, cols, count=1000)
