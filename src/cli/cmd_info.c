@@ -51,6 +51,7 @@ add_events(struct mr_doc *doc, const struct mr_profile *profile)
 	mr_doc_count(doc, "reset_peak_memory", profile->ops[MR_OP_RESET_PEAK]);
 	mr_doc_count(doc, "marks", profile->ops[MR_OP_MARK]);
 	mr_doc_count(doc, "counters", profile->ops[MR_OP_COUNTERS]);
+	mr_doc_count(doc, "threads", profile->threads.count);
 	mr_doc_count(doc, "recorded_caps", profile->caps);
 	mr_doc_count(doc, "recorded_hits", profile->hits);
 	if (profile->timed)
@@ -135,10 +136,22 @@ by_key(const void *a, const void *b)
 	return left->key < right->key ? -1 : left->key > right->key;
 }
 
+/* The rows of a tally in order; the document fails if there is no memory. */
+static struct mr_tally_row *
+sort_rows(struct mr_doc *doc, const struct mr_tally *tally,
+	int (*compare)(const void *, const void *))
+{
+	struct mr_tally_row *rows = mr_tally_sorted(tally, compare);
+
+	if (!rows && tally->count)
+		doc->failed = true;
+	return rows;
+}
+
 static void
 add_top_sizes(struct mr_doc *doc, const struct mr_profile *profile)
 {
-	struct mr_tally_row *rows = mr_tally_sorted(&profile->sizes, by_bytes);
+	struct mr_tally_row *rows = sort_rows(doc, &profile->sizes, by_bytes);
 
 	mr_doc_begin(doc, "top_sizes", 4);
 	for (size_t i = 0; rows && i < TOP_SIZES && i < profile->sizes.count; i++) {
@@ -154,7 +167,7 @@ add_top_sizes(struct mr_doc *doc, const struct mr_profile *profile)
 static void
 add_threads(struct mr_doc *doc, const struct mr_profile *profile)
 {
-	struct mr_tally_row *rows = mr_tally_sorted(&profile->threads, by_key);
+	struct mr_tally_row *rows = sort_rows(doc, &profile->threads, by_key);
 
 	mr_doc_begin(doc, "threads", 3);
 	for (size_t i = 0; rows && i < TOP_THREADS && i < profile->threads.count; i++) {

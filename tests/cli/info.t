@@ -9,6 +9,7 @@ events
   reset_peak_memory              1
   marks                          2
   counters                       3
+  threads                        2
   recorded_caps                  6
   recorded_hits                  6
   duration_ns              1.18 us

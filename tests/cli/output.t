@@ -27,3 +27,8 @@ $ memreplay simulate small.jsonl --expect="hits>9" >/dev/full
 # no message on standard output
 $ memreplay simulate double_free.jsonl 2>/dev/null
 ? 1
+
+# a pipe that nobody reads any more
+$ { { until [ -e closed ]; do sleep 0.01; done; cat small.jsonl; } | memreplay simulate -; echo "status $?" >&2; } | { exec <&-; touch closed; }; rm closed
+! memreplay: standard output: Broken pipe
+! status 1
