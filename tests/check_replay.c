@@ -12,14 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fragile.h"
 #include "memreplay/replay.h"
 #include "memreplay/sim.h"
-#include "replay/memory.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -546,143 +544,6 @@ START_TEST(a_bad_baseline_is_refused)
 }
 END_TEST
 
-START_TEST(need_is_the_larger_of_the_peaks)
-{
-	struct bench bench;
-	uint64_t page, none;
-
-	bench_init(&bench);
-	bench.options.policy.cache_limit = MR_UNLIMITED;
-	add_100_mib(&bench);
-	add_malloc(&bench, 0, 150 * MIB);
-	mr_sim_result(bench.sim, &bench.simulated);
-	ck_assert_uint_eq(bench.simulated.peak_total_bytes, 250 * MIB);
-	page = mr_program_need(bench.program, &bench.simulated, MR_TOUCH_PAGE);
-	none = mr_program_need(bench.program, &bench.simulated, MR_TOUCH_NONE);
-	ck_assert_uint_ge(page, 250 * MIB);
-	ck_assert_uint_le(page, 260 * MIB);
-	ck_assert_uint_le(none, 10 * MIB);
-	bench_fini(&bench);
-}
-END_TEST
-
-START_TEST(need_beyond_all_numbers_does_not_wrap)
-{
-	struct bench bench;
-
-	bench_init(&bench);
-	for (uint32_t slot = 0; slot < 4; slot++)
-		add_malloc(&bench, slot, UINT64_C(1) << 62);
-	mr_sim_result(bench.sim, &bench.simulated);
-	ck_assert_uint_ge(mr_program_need(bench.program, &bench.simulated, MR_TOUCH_PAGE),
-		UINT64_C(1) << 62);
-	bench_fini(&bench);
-}
-END_TEST
-
-/* A tree of files as /proc and /sys show them; each row is one of them. */
-struct file {
-	const char *path;
-	const char *text;
-};
-
-#define MEMINFO                                                                          \
-	{                                                                                \
-		"proc/meminfo",                                                          \
-			"MemTotal: 9000 kB\nMemFree: 100 kB\n"                           \
-			"MemAvailable:    8000 kB\n"                                     \
-	}
-
-static const struct {
-	const char *name;
-	struct file files[12];
-	uint64_t available;
-} machines[] = {
-	{"no control groups", {MEMINFO}, 8000 * 1024},
-	{"unified, no limit",
-		{MEMINFO, {"proc/self/cgroup", "0::/a\n"},
-			{"sys/fs/cgroup/a/memory.max", "max\n"},
-			{"sys/fs/cgroup/a/memory.current", "4096\n"}},
-		8000 * 1024},
-	{"unified, limit of its own, less what can be reclaimed",
-		{MEMINFO, {"proc/self/cgroup", "0::/a\n"},
-			{"sys/fs/cgroup/a/memory.max", "1000000\n"},
-			{"sys/fs/cgroup/a/memory.current", "400000\n"},
-			{"sys/fs/cgroup/a/memory.stat",
-				"anon 5\ninactive_file 100000\nactive_file 7\n"}},
-		700000},
-	{"unified, limit of the group around",
-		{MEMINFO, {"proc/self/cgroup", "0::/a/b\n"},
-			{"sys/fs/cgroup/a/memory.max", "500000\n"},
-			{"sys/fs/cgroup/a/memory.current", "600000\n"},
-			{"sys/fs/cgroup/a/b/memory.max", "max\n"},
-			{"sys/fs/cgroup/a/b/memory.current", "5\n"}},
-		0},
-	{"in a container, where the path is not to be seen",
-		{MEMINFO, {"proc/self/cgroup", "0::/outer/path\n"},
-			{"sys/fs/cgroup/memory.max", "300000\n"},
-			{"sys/fs/cgroup/memory.current", "100000\n"}},
-		200000},
-	{"legacy, beside other controllers",
-		{MEMINFO, {"proc/self/cgroup", "9:cpu:/x\n4:hugetlb,memory:/m\n0::/\n"},
-			{"sys/fs/cgroup/memory/m/memory.limit_in_bytes", "90000\n"},
-			{"sys/fs/cgroup/memory/m/memory.usage_in_bytes", "30000\n"},
-			{"sys/fs/cgroup/memory/m/memory.stat",
-				"inactive_file 9\ntotal_inactive_file 10000\n"}},
-		70000},
-	{"a limit above what the machine has",
-		{MEMINFO, {"proc/self/cgroup", "0::/\n"},
-			{"sys/fs/cgroup/memory.max", "9223372036854771712\n"},
-			{"sys/fs/cgroup/memory.current", "100000\n"}},
-		8000 * 1024},
-};
-
-static void
-write_file(const char *root, const struct file *file)
-{
-	char path[PATH_MAX];
-	FILE *out;
-
-	snprintf(path, sizeof(path), "%s/%s", root, file->path);
-	for (char *slash = strchr(path + strlen(root) + 1, '/'); slash;
-		slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		mkdir(path, 0700);
-		*slash = '/';
-	}
-	out = fopen(path, "w");
-	ck_assert_ptr_nonnull(out);
-	fputs(file->text, out);
-	ck_assert(!fclose(out));
-}
-
-START_TEST(available_memory_heeds_control_groups)
-{
-	char root[] = "/tmp/check_replay.XXXXXX", command[64];
-	uint64_t found = 1;
-
-	ck_assert_ptr_nonnull(mkdtemp(root));
-	for (const struct file *file = machines[_i].files; file->path; file++)
-		write_file(root, file);
-	ck_assert(!mr_memory_available_below(&found, root, NULL));
-	ck_assert_msg(found == machines[_i].available, "%s: %llu", machines[_i].name,
-		(unsigned long long)found);
-	snprintf(command, sizeof(command), "rm -r %s", root);
-	ck_assert(!system(command));
-}
-END_TEST
-
-START_TEST(unknown_memory_is_said)
-{
-	struct mr_error err;
-	uint64_t found;
-
-	ck_assert_int_eq(mr_memory_available_below(&found, "/dev/null", &err), MR_EIO);
-	ck_assert(!mr_memory_available(&found, &err));
-	ck_assert_uint_gt(found, MIB);
-}
-END_TEST
-
 #define ADD_LOOP(tests, function, table)                                                 \
 	tcase_add_loop_test(tests, function, 0, (int)(sizeof(table) / sizeof((table)[0])))
 
@@ -705,10 +566,6 @@ make_suite(void)
 	tcase_add_test(tests, a_malloc_without_memory_names_its_event);
 	tcase_add_test(tests, children_die_with_their_parent);
 	ADD_LOOP(tests, a_bad_baseline_is_refused, bad_baselines);
-	tcase_add_test(tests, need_is_the_larger_of_the_peaks);
-	tcase_add_test(tests, need_beyond_all_numbers_does_not_wrap);
-	ADD_LOOP(tests, available_memory_heeds_control_groups, machines);
-	tcase_add_test(tests, unknown_memory_is_said);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -148,6 +148,13 @@ struct mr_replay_backend {
 	char exit[MR_REPLAY_EXIT_SIZE];
 };
 
+/*
+ * Finds a baseline as mr_replay_run() will, to say before a long trace is read
+ * that it is wrong or not there. Statuses as there.
+ */
+MR_API MR_MUST_CHECK enum mr_status mr_replay_check_baseline(
+	const char *baseline, char *const *environment, struct mr_error *err);
+
 struct mr_replay;
 
 /*

@@ -328,22 +328,28 @@ replay_program(struct job *job)
 	struct mr_error err;
 	int status;
 
-	/* a parent that ignored its children's ends would have us do so, too */
-	signal(SIGCHLD, SIG_DFL);
-	switch (mr_replay_run(&replay, job->program, &how, &err)) {
-	case MR_OK:
-		break;
-	case MR_EINVAL:
-		return mr_say_usage("replay", "replay: --baseline: %s", err.text);
-	case MR_END:
-	case MR_ENOMEM:
-	case MR_EIO:
-	case MR_EFORMAT:
+	if (mr_replay_run(&replay, job->program, &how, &err))
 		return mr_say_error(NULL, &err);
-	}
 	status = conclude(job, replay);
 	mr_replay_free(replay);
 	return status;
+}
+
+/* Before the trace is read, which can take its time. */
+static int
+check_baselines(const struct mr_texts *baselines)
+{
+	for (size_t i = 0; i < baselines->count; i++) {
+		struct mr_error err;
+		enum mr_status st =
+			mr_replay_check_baseline(baselines->items[i], environ, &err);
+
+		if (st == MR_EINVAL)
+			return mr_say_usage("replay", "replay: --baseline: %s", err.text);
+		if (st)
+			return mr_say_error(NULL, &err);
+	}
+	return MR_EXIT_DONE;
 }
 
 static int
@@ -360,7 +366,11 @@ run(const struct mr_command *self, int argc, char **argv)
 	if (parse_expects(&job, &err) ||
 		mr_setup_make(&job.setup, &options.policy, &options.limits, NULL, &err))
 		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
-	status = mr_source_open(&job.input, operands[0], &options.input);
+	/* who started us may ignore the ends of children, and we would with it */
+	signal(SIGCHLD, SIG_DFL);
+	status = check_baselines(&options.replay.baselines);
+	if (!status)
+		status = mr_source_open(&job.input, operands[0], &options.input);
 	if (!status)
 		status = load(&job);
 	if (!status)

@@ -165,6 +165,15 @@ run_all(struct mr_replay *replay, const struct mr_program *program,
 }
 
 enum mr_status
+mr_replay_check_baseline(
+	const char *baseline, char *const *environment, struct mr_error *err)
+{
+	char path[MR_LIBRARY_SIZE];
+
+	return mr_preload_find(path, baseline, environment, err);
+}
+
+enum mr_status
 mr_replay_run(struct mr_replay **out, const struct mr_program *program,
 	const struct mr_replay_options *options, struct mr_error *err)
 {
