@@ -22,7 +22,7 @@ struct options {
 };
 
 static const struct mr_option_use uses[] = {
-	{&mr_source_group, offsetof(struct options, input)},
+	{&mr_source_other_group, offsetof(struct options, input)},
 	{&mr_policy_group, offsetof(struct options, policy)},
 	{&mr_sweep_group, offsetof(struct options, sweep)},
 	{&mr_format_group, offsetof(struct options, format)},

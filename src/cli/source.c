@@ -19,17 +19,28 @@ format_at(size_t index)
 	return index < count ? formats[index].name : NULL;
 }
 
-static const struct mr_option rows[] = {
-	{MR_OPTION_CHOICE, 0, "from", "FORMAT", .choices = format_at,
-		.offset = offsetof(struct mr_source_options, from),
-		.help = "format of the trace, if its content should not decide"},
-	{MR_OPTION_FLAG, 0, "lenient",
-		.offset = offsetof(struct mr_source_options, lenient),
-		.help = "skip what is wrong in the trace where that can be done, and say "
-			"how much was skipped"},
-};
+#define FORMAT_ROW(option)                                                               \
+	{                                                                                \
+		MR_OPTION_CHOICE, 0, option, "FORMAT",                                   \
+			.choices = format_at,                                            \
+			.offset = offsetof(struct mr_source_options, from),              \
+			.help = "format of the trace, if its content should not decide"  \
+	}
+#define LENIENT_ROW                                                                      \
+	{                                                                                \
+		MR_OPTION_FLAG, 0, "lenient",                                            \
+			.offset = offsetof(struct mr_source_options, lenient),           \
+			.help = "skip what is wrong in the trace where that can be "     \
+				"done, and say "                                         \
+				"how much was skipped"                                   \
+	}
 
+static const struct mr_option rows[] = {FORMAT_ROW("from"), LENIENT_ROW};
 const struct mr_option_group mr_source_group = {"Trace options", rows, 2};
+
+/* For a command to which --from is something else. */
+static const struct mr_option other_rows[] = {FORMAT_ROW("trace-format"), LENIENT_ROW};
+const struct mr_option_group mr_source_other_group = {"Trace options", other_rows, 2};
 
 int
 mr_source_open(struct mr_source *input, const char *path,

@@ -18,6 +18,7 @@ struct mr_source_options {
 	bool lenient;
 };
 extern const struct mr_option_group mr_source_group;
+extern const struct mr_option_group mr_source_other_group; /* --trace-format */
 
 #define MR_SOURCE_BATCH 1024
 

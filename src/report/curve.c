@@ -79,7 +79,7 @@ print_row(const struct mr_curve *curve, size_t i, bool chart, FILE *out)
 	char from[MR_TEXT_SIZE], to[MR_TEXT_SIZE];
 
 	mr_size_print(peak, result->peak_total_bytes);
-	fprintf(out, "%14s  %8.4f  %8.4f  %11s  %11s  %15s  %15s  %-3s",
+	fprintf(out, "%14s  %8.4f  %8.4f  %11s  %11s  %15s  %15s  %s",
 		exact_size(limit, point->cache_limit), rate,
 		ratio(result->hit_bytes, result->requested_bytes),
 		mr_count_print(rejected, result->rejected_frees), peak,
@@ -88,8 +88,8 @@ print_row(const struct mr_curve *curve, size_t i, bool chart, FILE *out)
 						: mr_count_print(to, point->valid_to),
 		mr_curve_proved(curve, i) ? "yes" : "no");
 	if (chart)
-		fprintf(out, "  %.*s", (int)(rate * BAR_WIDTH + 0.5),
-			"##############################");
+		fprintf(out, "%*s  %.*s", mr_curve_proved(curve, i) ? 0 : 1, "",
+			(int)(rate * BAR_WIDTH + 0.5), "##############################");
 	fputc('\n', out);
 }
 
@@ -272,7 +272,7 @@ mr_curve_csv_names(FILE *out)
 	for (size_t i = 0; i < count; i++)
 		if (in_csv(&metrics[i]))
 			fprintf(out, ",%s", metrics[i].name);
-	fputs("\r\n", out);
+	fputc('\n', out);
 }
 
 /* Quoted as RFC 4180 has it. */
@@ -321,6 +321,6 @@ mr_curve_csv(const struct mr_curve *curve, FILE *out)
 			else
 				csv_limit(out, value);
 		}
-		fputs("\r\n", out);
+		fputc('\n', out);
 	}
 }

@@ -1,0 +1,75 @@
+$ memreplay sweep --limits=0,1K,unlimited small.jsonl | grep .
+small.jsonl: 19 events, 3 points
+   cache limit  hit rate  by bytes     rejected   peak total    the same from         to below  gap proved
+           0 B    0.0000    0.0000            5    4.883 KiB                0               90  no
+         1 KiB    0.3333    0.0381            1    5.176 KiB              300            5,300  yes
+     unlimited    0.3333    0.0381            0    5.176 KiB            5,300                -  yes
+
+$ memreplay sweep --limits=0,unlimited --jobs=2 --format=csv - < small.jsonl | cut -d, -f1-5
+trace,cache_limit,valid_from,valid_to,gap_proved
+"standard input",0,0,90,0
+"standard input",,5300,,1
+
+$ memreplay sweep --limits=exact --from=1K --to=3K --resolution=1K --trace-format=jsonl --format=csv small.jsonl | cut -d, -f1-6
+trace,cache_limit,valid_from,valid_to,gap_proved,events
+"small.jsonl",1024,300,5300,1,19
+"small.jsonl",2048,300,5300,1,19
+"small.jsonl",3072,300,5300,0,19
+
+$ memreplay sweep --limits=1K --expect "hits@1K>=100" --format=csv small.jsonl | wc -l
+2
+! memreplay: expected hits@1K>=100, found 2
+
+$ memreplay sweep --limits=1K --expect "hits@1K>=100" small.jsonl >/dev/null
+! memreplay: expected hits@1K>=100, found 2
+? 3
+
+$ memreplay sweep --limits=1K --expect "hits>=1" small.jsonl
+! memreplay: sweep: --expect: "hits>=1" is not "METRIC@LIMIT OP VALUE"
+! Try 'memreplay sweep --help'.
+? 2
+
+$ memreplay sweep --from=1K small.jsonl
+! memreplay: sweep: --from, --to and --resolution go with --limits=exact
+! Try 'memreplay sweep --help'.
+? 2
+
+$ memreplay sweep --limits=3:2:1 small.jsonl
+! memreplay: sweep: --limits: LO:HI:STEP needs LO <= HI, both limited, and STEP > 0
+! Try 'memreplay sweep --help'.
+? 2
+
+$ memreplay sweep --policy=none small.jsonl
+! memreplay: small.jsonl: the policy none has no cache limit
+? 2
+
+$ memreplay sweep --limits=0 small.jsonl double_free.jsonl
+! memreplay: double_free.jsonl:6: free of id 1, which was already freed
+? 1
+
+$ memreplay tune small.jsonl | sed 6q
+recommendation
+  recommended_cache_limit  304 B
+  goal                     target
+  rate                     hit_rate
+  share_of_unlimited       100.00 %
+  python                   mx.set_cache_limit(304)
+
+$ memreplay tune --knee --budget=1 small.jsonl
+! memreplay: tune: --knee and --budget exclude each other
+! Try 'memreplay tune --help'.
+? 2
+
+$ memreplay tune --target=200% small.jsonl
+! memreplay: tune: --target: "200%" is not a share: expected 99% or 0.99
+! Try 'memreplay tune --help'.
+? 2
+
+$ memreplay tune --weights=1 small.jsonl small.jsonl
+! memreplay: tune: --weights: expected one weight a trace, such as 2,1,1
+! Try 'memreplay tune --help'.
+? 2
+
+$ memreplay tune --expect "hits>=100" small.jsonl > /dev/null
+! memreplay: expected hits>=100, found 2
+? 3
