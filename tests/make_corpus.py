@@ -161,6 +161,7 @@ def bad_gzip():
     put("bad-gzip-crc.jsonl.gz", flip(gz, len(gz) - 8))
     put("bad-gzip-length.jsonl.gz", flip(gz, len(gz) - 4))
     put("bad-gzip-garbage.jsonl.gz", gz + b"garbage")
+    put("bad-gzip-garbage-byte.jsonl.gz", gz + b"g")
     put("bad-gzip-garbage-1f.jsonl.gz", gz + b"\x1f\x00garbage")
     put("bad-gzip-method.jsonl.gz", gz[:2] + b"\x07" + gz[3:])
 
@@ -214,6 +215,8 @@ def bad_mrt():
     put("bad-mrt-id-again.mrt", header() + block([MALLOC]) + block([MALLOC]) + end(2))
     put("bad-mrt-size-huge.mrt", header() + block(
         [{"op": "malloc", "id": 1, "size": 2 ** 63}]) + end(1))
+    put("bad-mrt-id-huge.mrt", header() + block(
+        [{"op": "malloc", "id": 2 ** 63, "size": 8}]) + end(1))
     put("bad-mrt-time-back.mrt", header() + block([dict(MALLOC, t=9)]) +
         block([dict(FREE, t=8)], 2) + end(2))
 
