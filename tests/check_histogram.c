@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/histogram.h"
+#include "base/median.h"
 
 /* Percentiles of the values 1 to last, step 1, each once. */
 static const struct {
@@ -112,6 +113,16 @@ START_TEST(mean_and_max_are_exact)
 }
 END_TEST
 
+START_TEST(median_of_odd_and_even_numbers)
+{
+	double odd[] = {9, 1, 5}, even[] = {8, 100, 2, 4}, one[] = {7};
+
+	ck_assert_double_eq(mr_median(odd, 3), 5);
+	ck_assert_double_eq(mr_median(even, 4), 6);
+	ck_assert_double_eq(mr_median(one, 1), 7);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -126,6 +137,7 @@ main(void)
 	tcase_add_test(tests, empty_is_zero);
 	tcase_add_test(tests, merge_equals_adding_all_to_one);
 	tcase_add_test(tests, mean_and_max_are_exact);
+	tcase_add_test(tests, median_of_odd_and_even_numbers);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

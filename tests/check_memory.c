@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "memreplay/replay.h"
 #include "replay/memory.h"
@@ -165,6 +167,27 @@ START_TEST(need_is_the_larger_of_the_peaks)
 }
 END_TEST
 
+/* Memory that was there before the reset is in the peak no more. */
+START_TEST(resident_peak_starts_anew)
+{
+	struct mr_resident before, after;
+	size_t bytes = 64 * MIB;
+	char *memory = mmap(
+		NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(memory, MAP_FAILED);
+	memset(memory, 1, bytes);
+	munmap(memory, bytes);
+	ck_assert(!mr_resident_read(&before, NULL));
+	ck_assert_uint_ge(before.peak, before.now + bytes / 2);
+	if (access("/proc/self/clear_refs", W_OK))
+		return; /* a kernel that cannot reset it */
+	mr_resident_reset_peak();
+	ck_assert(!mr_resident_read(&after, NULL));
+	ck_assert_uint_lt(after.peak, before.peak - bytes / 2);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -178,6 +201,7 @@ main(void)
 	tcase_add_loop_test(tests, need_is_the_larger_of_the_peaks, 0,
 		(int)(sizeof(needs) / sizeof(needs[0])));
 	tcase_add_test(tests, unknown_memory_is_said);
+	tcase_add_test(tests, resident_peak_starts_anew);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

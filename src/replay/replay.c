@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/median.h"
 #include "replay/preload.h"
 #include "replay/program.h"
 #include "replay/spawn.h"
@@ -111,14 +112,6 @@ run_once(struct mr_replay *replay, size_t index, const struct mr_program *progra
 	return MR_OK;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Figures are either there in all runs or in none. */
 static enum mr_status
 take_medians(
@@ -132,17 +125,15 @@ take_medians(
 	for (int figure = 0; figure < MR_FIGURE_COUNT; figure++) {
 		for (uint32_t i = 0; i < count; i++)
 			values[i] = runs->figures[i][figure];
-		qsort(values, count, sizeof(*values), compare);
 		backend->figures[figure] = NAN;
 		if (!count)
 			continue;
+		backend->figures[figure] = mr_median(values, count);
+		/* it has sorted them */
 		if (figure == MR_FIGURE_WALL_MIN)
 			backend->figures[figure] = values[0];
-		else if (figure == MR_FIGURE_WALL_MAX)
+		if (figure == MR_FIGURE_WALL_MAX)
 			backend->figures[figure] = values[count - 1];
-		else
-			backend->figures[figure] =
-				(values[(count - 1) / 2] + values[count / 2]) / 2;
 	}
 	free(values);
 	return MR_OK;
