@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stands in for libFuzzer where there is none, as a test: gives the target
+ * every kept input under every name that it knows, and a few cut and changed
+ * copies of each under the first. What is wrong makes the target abort.
+ */
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+
+#define INPUT_MAX 65536
+#define COPIES    32
+
+struct input {
+	uint8_t *data;
+	size_t length;
+	char name[256];
+};
+
+static int
+only_files(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static bool
+load(struct input *input, const char *folder, const char *name)
+{
+	char path[4096];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	snprintf(input->name, sizeof(input->name), "%s", name);
+	file = fopen(path, "rb");
+	input->data = malloc(INPUT_MAX);
+	if (!file || !input->data)
+		return false;
+	input->length = fread(input->data, 1, INPUT_MAX, file);
+	fclose(file);
+	return true;
+}
+
+/* A copy of its own size, so that a sanitizer sees what is read beyond it. */
+static void
+give(const uint8_t *data, size_t length)
+{
+	uint8_t *copy = malloc(length ? length : 1);
+
+	if (!copy)
+		abort();
+	memcpy(copy, data, length);
+	LLVMFuzzerTestOneInput(copy, length);
+	free(copy);
+}
+
+static void
+give_copies(const struct input *input)
+{
+	uint64_t random = 1;
+
+	for (size_t i = 0; i < COPIES && input->length; i++) {
+		size_t at;
+
+		random = random * UINT64_C(6364136223846793005) + 1;
+		at = (size_t)(random >> 33) % input->length;
+		give(input->data, at);
+		input->data[at] ^= (uint8_t)(1u << (random >> 61));
+		give(input->data, input->length);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *top = getenv("top_srcdir"), *variant;
+	struct dirent **entries;
+	char folder[2048], name[80], *names[] = {name, NULL};
+	size_t number = 0;
+	int count;
+
+	(void)argc;
+	(void)argv;
+	snprintf(folder, sizeof(folder), "%s/%s", top ? top : ".", fuzz_folder);
+	count = scandir(folder, &entries, only_files, alphasort);
+	for (size_t v = 0; count > 0 && (variant = fuzz_variant(v)); v++) {
+		char **arguments = names;
+		int argument_count = 1;
+
+		snprintf(name, sizeof(name), "fuzz-%s", variant);
+		LLVMFuzzerInitialize(&argument_count, &arguments);
+		for (int i = 0; i < count; i++) {
+			struct input input;
+
+			if (!load(&input, folder, entries[i]->d_name)) {
+				printf("Bail out! cannot read %s\n", input.name);
+				return EXIT_FAILURE;
+			}
+			give(input.data, input.length);
+			if (!v)
+				give_copies(&input);
+			free(input.data);
+		}
+		printf("ok %zu - %s: %d inputs\n", ++number, variant, count);
+		fflush(stdout);
+	}
+	for (int i = 0; i < count; i++)
+		free(entries[i]);
+	free(count < 0 ? NULL : entries);
+	printf("1..%zu\n", number);
+	return number ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MR_TESTS_FUZZ_H
+#define MR_TESTS_FUZZ_H
+
+/*
+ * What a fuzz target is to libFuzzer, and to driver.c, which stands in for it:
+ * a call with the command line, and a call for each input. It aborts when
+ * something is not as it must be.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The ends of the target's name that it knows, by index; NULL past the last. */
+const char *fuzz_variant(size_t index);
+
+/* The inputs that are kept: a folder of the source tree. */
+extern const char *const fuzz_folder;
+
+#endif
