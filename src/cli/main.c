@@ -16,6 +16,7 @@
 
 extern const struct mr_command mr_cmd_convert;
 extern const struct mr_command mr_cmd_info;
+extern const struct mr_command mr_cmd_record;
 extern const struct mr_command mr_cmd_replay;
 extern const struct mr_command mr_cmd_simulate;
 extern const struct mr_command mr_cmd_sweep;
@@ -31,6 +32,7 @@ static const struct mr_command *const commands[] = {
 	&mr_cmd_verify,
 	&mr_cmd_info,
 	&mr_cmd_convert,
+	&mr_cmd_record,
 	NULL,
 };
 

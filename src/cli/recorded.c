@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/recorded.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "cli/message.h"
+#include "record/finish.h"
+#include "record/store.h"
+
+/* A wait for the disk that is worth a word. */
+#define LONG_STALL_NS 100000000
+
+/* Whether the program loads no shared library at all, as far as can be told. */
+static bool
+is_static(const char *path)
+{
+	Elf64_Ehdr elf;
+	Elf64_Phdr part;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool has_interpreter = false, is_elf;
+
+	if (fd < 0)
+		return false;
+	is_elf = read(fd, &elf, sizeof(elf)) == sizeof(elf) &&
+		!memcmp(elf.e_ident, ELFMAG, SELFMAG) &&
+		elf.e_ident[EI_CLASS] == ELFCLASS64;
+	for (int i = 0; is_elf && i < elf.e_phnum; i++) {
+		off_t at = (off_t)(elf.e_phoff + (uint64_t)i * elf.e_phentsize);
+
+		if (pread(fd, &part, sizeof(part), at) != sizeof(part))
+			break;
+		has_interpreter = has_interpreter || part.p_type == PT_INTERP;
+	}
+	close(fd);
+	return is_elf && !has_interpreter;
+}
+
+/* The file that a command's first word means to a shell; the caller frees it. */
+static char *
+find_program(const char *command)
+{
+	const char *path = getenv("PATH");
+	char *candidate;
+	int length;
+
+	if (strchr(command, '/') || !path)
+		return strdup(command);
+	for (; *path; path += length + (path[length] == ':')) {
+		length = (int)strcspn(path, ":");
+		if (asprintf(&candidate, "%.*s/%s", length, path, command) < 0)
+			return NULL;
+		if (!access(candidate, X_OK))
+			return candidate;
+		free(candidate);
+	}
+	return NULL;
+}
+
+static void
+say_never_loaded(const char *command)
+{
+	char *file = find_program(command);
+
+	if (file && is_static(file))
+		mr_say("%s is statically linked: it loads no library, so none of its "
+		       "calls can be recorded",
+			command);
+	else
+		mr_say("%s did not load the recorder, so nothing was recorded: it is "
+		       "set-uid, clears its environment, or ended too early",
+			command);
+	free(file);
+}
+
+static void
+say_nothing_recorded(const char *command, const struct mr_spool_head *head)
+{
+	if (!command)
+		command = head->command;
+	if (!head->images)
+		say_never_loaded(command);
+	else if (head->recorded_layer == MR_LAYER_MLX && !head->mlx_found)
+		mr_say("%s did not use libmlx, so nothing was recorded at the mlx layer",
+			command);
+	else if (head->own_malloc[0] && head->recorded_layer == MR_LAYER_MALLOC)
+		mr_say("%s brings its own malloc (in %s), which cannot be recorded at "
+		       "the malloc layer",
+			command, head->own_malloc);
+	else
+		mr_say("%s asked for no memory, so there is no trace", command);
+}
+
+static void
+explain_stop(char *out, size_t size, const struct mr_account *account)
+{
+	switch (account->stop) {
+	case MR_STOP_NONE:
+		*out = '\0';
+		break;
+	case MR_STOP_EVENTS:
+		snprintf(out, size, ": as many as --max-events allows were recorded");
+		break;
+	case MR_STOP_BYTES:
+		snprintf(out, size, ": the recording grew to what --max-file allows");
+		break;
+	case MR_STOP_SLOW:
+		snprintf(out, size, ": the disk was too slow, and held the program up");
+		break;
+	case MR_STOP_ERRNO:
+		snprintf(out, size, ": the recording could not grow (%s)",
+			strerror(account->stop_errno));
+		break;
+	}
+}
+
+static void
+say_trace(const char *path, const struct mr_account *account)
+{
+	char events[MR_TEXT_SIZE], bytes[MR_TEXT_SIZE] = "?", dropped[MR_TEXT_SIZE];
+	char why[160];
+	struct stat status;
+
+	if (!stat(path, &status))
+		mr_size_print(bytes, (uint64_t)status.st_size);
+	explain_stop(why, sizeof(why), account);
+	mr_say("%s: %s events, %s, %" PRIu32 " %s, %s dropped%s", path,
+		mr_count_print(events, account->events), bytes, account->threads,
+		account->threads == 1 ? "thread" : "threads",
+		mr_count_print(dropped, account->dropped), why);
+}
+
+static void
+say_lacks(const char *path, const struct mr_account *account)
+{
+	char count[MR_TEXT_SIZE], longest[MR_TEXT_SIZE];
+
+	if (account->unwritten)
+		mr_say("%s: events begun when the program was killed, and lost: %s", path,
+			mr_count_print(count, account->unwritten));
+	if (account->missed_frees)
+		mr_say("%s: frees that went past the recorder, and were added where "
+		       "their address was used again: %s",
+			path, mr_count_print(count, account->missed_frees));
+	if (account->unordered)
+		mr_say("%s: events beside a change of the cache limit whose order is "
+		       "unsure: %s",
+			path, mr_count_print(count, account->unordered));
+	if (account->missed_bytes)
+		mr_say("%s: the recorder came late: %s were in use already", path,
+			mr_size_print(count, account->missed_bytes));
+	if (account->stall_max_ns > LONG_STALL_NS)
+		mr_say("%s: the disk held the program up for %s in all, for %s at most",
+			path, mr_time_print(count, (double)account->stall_ns),
+			mr_time_print(longest, (double)account->stall_max_ns));
+}
+
+/* Finishes one spool and removes it. Returns whether there is a trace now. */
+static bool
+finish_one(const char *spool_path, const char *path, const char *command, bool main_one)
+{
+	struct mr_account account;
+	struct mr_spool_head *head;
+	struct mr_error err;
+	enum mr_status st = mr_spool_open(&head, spool_path, &err);
+
+	if (!st)
+		st = mr_finish(spool_path, path, &account, &err);
+	if (st && st != MR_END) {
+		mr_say_error(path, &err);
+		mr_say("%s: not finished: the recording is kept as %s", path, spool_path);
+		return false;
+	}
+	if (!st) {
+		say_trace(path, &account);
+		say_lacks(path, &account);
+		if (main_one && head->other_processes)
+			mr_say("%s: the processes that it started were not recorded "
+			       "(--follow-children does)",
+				path);
+	} else if (main_one) {
+		say_nothing_recorded(command, head);
+	}
+	mr_spool_close(head);
+	unlink(spool_path);
+	return !st;
+}
+
+/* Whether a process may still write the spool; then says so. */
+static bool
+is_in_use(const char *spool_path, const char *path)
+{
+	struct mr_spool_head *head;
+	bool alive;
+
+	if (mr_spool_open(&head, spool_path, NULL))
+		return false;
+	alive = mr_spool_is_alive(head);
+	if (alive)
+		mr_say("%s: process %" PRId32 " still runs; finish its recording later "
+		       "with: memreplay record --finish %s",
+			path, (int32_t)head->pid, spool_path);
+	mr_spool_close(head);
+	return alive;
+}
+
+/* The same for a spool of the list, whose first is the main one or a child. */
+static int
+finish_listed(const char *main_path, const char *spool_path, const char *command)
+{
+	bool main_one = !strcmp(main_path, spool_path);
+	char *path = mr_spool_trace_path(main_path, spool_path);
+	int status = MR_EXIT_DONE;
+
+	if (!path) {
+		mr_say("out of memory");
+		return MR_EXIT_FAILED;
+	}
+	if (is_in_use(spool_path, path) ||
+		(!finish_one(spool_path, path, command, main_one) && main_one))
+		status = MR_EXIT_FAILED;
+	free(path);
+	return status;
+}
+
+int
+mr_recorded_finish(const char *spool_path, const char *command)
+{
+	struct mr_spool_list list;
+	struct mr_error err;
+	int status = MR_EXIT_DONE;
+
+	if (mr_spool_list_make(&list, spool_path, &err))
+		return mr_say_error(spool_path, &err);
+	if (!list.count) {
+		mr_say("%s: there is no unfinished recording of this name", spool_path);
+		status = MR_EXIT_FAILED;
+	}
+	for (size_t i = 0; i < list.count; i++)
+		if (finish_listed(spool_path, list.paths[i], command) &&
+			!strcmp(spool_path, list.paths[i]))
+			status = MR_EXIT_FAILED;
+	mr_spool_list_fini(&list);
+	return status;
+}
+
+int
+mr_recorded_finish_named(const char *path)
+{
+	const size_t end = strlen(MR_SPOOL_SUFFIX), length = strlen(path);
+	bool is_spool = length > end && !strcmp(path + length - end, MR_SPOOL_SUFFIX);
+	char *trace = strndup(path, is_spool ? length - end : length);
+	struct mr_error err;
+	char *spool_path = NULL;
+	int status;
+
+	if (!trace) {
+		mr_say("out of memory");
+		return MR_EXIT_FAILED;
+	}
+	if (mr_spool_path(&spool_path, trace, &err))
+		status = mr_say_error(path, &err);
+	else
+		status = mr_recorded_finish(spool_path, NULL);
+	free(spool_path);
+	free(trace);
+	return status;
+}
