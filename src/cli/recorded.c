@@ -150,8 +150,8 @@ say_lacks(const char *path, const struct mr_account *account)
 		       "their address was used again: %s",
 			path, mr_count_print(count, account->missed_frees));
 	if (account->unordered)
-		mr_say("%s: events beside a change of the cache limit whose order is "
-		       "unsure: %s",
+		mr_say("%s: events let past a change of the cache limit, and perhaps not "
+		       "before it: %s",
 			path, mr_count_print(count, account->unordered));
 	if (account->missed_bytes)
 		mr_say("%s: the recorder came late: %s were in use already", path,

@@ -23,6 +23,7 @@ struct finishing {
 	size_t ids_capacity;
 	uint64_t last_id;
 	uint64_t present; /* numbers seen from base_seq on */
+	bool *seen;       /* by tid, of those that the recorder counted */
 	double ns_per_tick;
 	uint64_t t; /* of the last event */
 };
@@ -72,8 +73,14 @@ put(struct finishing *finishing, const struct mr_event *event, struct mr_error *
 {
 	enum mr_status st = mr_writer_put(finishing->writer, event, err);
 
-	finishing->account->events += !st;
-	return st;
+	if (st)
+		return st;
+	finishing->account->events++;
+	if (event->tid < finishing->head->threads && !finishing->seen[event->tid]) {
+		finishing->seen[event->tid] = true;
+		finishing->account->threads++;
+	}
+	return MR_OK;
 }
 
 static enum mr_status
@@ -256,7 +263,6 @@ static void
 start_account(struct mr_account *account, const struct mr_spool_head *head)
 {
 	*account = (struct mr_account){
-		.threads = head->threads,
 		.layer = head->recorded_layer,
 		.stop = head->stop,
 		.stop_errno = head->stop_errno,
@@ -309,12 +315,16 @@ mr_finish(const char *spool_path, const char *path, struct mr_account *account,
 	finishing.head = mr_merge_head(finishing.merge);
 	finishing.ns_per_tick = tick_length(finishing.merge);
 	start_account(account, finishing.head);
+	finishing.seen = calloc((size_t)finishing.head->threads + 1, sizeof(bool));
 	st = mr_slots_init(&finishing.live, err);
+	if (!st && !finishing.seen)
+		st = mr_fail_memory(err);
 	if (!st)
 		st = write_trace(&finishing, path, err);
 	mr_writer_abort(finishing.writer);
 	mr_slots_fini(&finishing.live);
 	free(finishing.ids);
+	free(finishing.seen);
 	mr_merge_close(finishing.merge);
 	return st;
 }

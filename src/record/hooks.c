@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "record/lane.h"
+#include "record/mlx.h"
 #include "record/real.h"
 #include "record/wake.h"
 
@@ -236,8 +237,14 @@ copy_text(char to[MR_SPOOL_TEXT], const char *from)
 	to[MR_SPOOL_TEXT - 1] = '\0';
 }
 
+#if __has_attribute(copy)
+#define COPY(function) __attribute__((copy(function)))
+#else
+#define COPY(function)
+#endif
+
 /* Its own name, that no definition of malloc elsewhere can take over. */
-extern __typeof(malloc) mr_own_malloc __attribute__((alias("malloc"), copy(malloc)));
+extern __typeof(malloc) mr_own_malloc __attribute__((alias("malloc"))) COPY(malloc);
 
 /* Notes whose malloc is called by the program, and whose by the recorder. */
 static void
@@ -266,6 +273,7 @@ start(void)
 	if (atomic_load(&mr_state.mode) != MR_MODE_ON)
 		return;
 	note_allocator(mr_process.head);
+	mr_mlx_look();
 }
 
 static __attribute__((destructor)) void

@@ -12,6 +12,7 @@
  * spare lane, borrowed for one call.
  */
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,7 +35,8 @@ enum mr_mode {
 
 /*
  * What a forked child must not inherit: a page of its own, which the kernel
- * hands to a child as zeros. So a child is asleep, however it came to be.
+ * hands to a child as zeros. So a child is asleep, however it came to be, and
+ * its locks, which are zeros when they are free, are free.
  */
 struct mr_state {
 	alignas(65536) _Atomic int mode;
@@ -42,8 +44,11 @@ struct mr_state {
 	_Atomic uint64_t limit;  /* the first event's number that is too many */
 	uint64_t min_size;
 	_Atomic int waking;
-	_Atomic int mlx_lock; /* see mlx.c */
-	_Atomic int mlx_limit_call;
+	pthread_mutex_t mlx_lock; /* these five: see mlxlock.h */
+	pthread_mutex_t mlx_pass_lock;
+	_Atomic int mlx_waits;
+	_Atomic uint64_t mlx_cached;
+	uint64_t mlx_since_counters;
 	struct mr_chunk *_Atomic parked[MR_PARKED]; /* chunks with room, unowned */
 };
 

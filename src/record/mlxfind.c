@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding libmlx in a process, and what it calls through the dynamic linker. */
+#include <dlfcn.h>
+#include <link.h>
+#include <string.h>
+
+#include "record/lane.h"
+#include "record/mlx.h"
+
+struct search {
+	char path[MR_SPOOL_TEXT];
+	bool found;
+};
+
+static int
+is_mlx(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct search *search = context;
+	const char *path = info->dlpi_name ? info->dlpi_name : "";
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	(void)size;
+	if (strncmp(name, "libmlx", 6) != 0 || strlen(path) >= sizeof(search->path))
+		return 0;
+	strcpy(search->path, path);
+	search->found = true;
+	return 1;
+}
+
+/* Whether a table of relocations has one for the symbol. */
+static bool
+relocates(const ElfW(Rela) * table, size_t bytes, const ElfW(Sym) * symbols,
+	const char *strings, const char *symbol)
+{
+	for (size_t i = 0; table && i < bytes / sizeof(*table); i++) {
+		size_t index = sizeof(void *) == 8 ? ELF64_R_SYM(table[i].r_info)
+						   : ELF32_R_SYM(table[i].r_info);
+
+		if (index && !strcmp(strings + symbols[index].st_name, symbol))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether the object asks the dynamic linker who defines the symbol. One that
+ * was bound to itself when it was linked (-Bsymbolic and the like) does not.
+ */
+static bool
+asks_for(const struct link_map *map, const char *symbol)
+{
+	const ElfW(Rela) *calls = NULL, *data = NULL;
+	const ElfW(Sym) *symbols = NULL;
+	const char *strings = NULL;
+	size_t call_bytes = 0, data_bytes = 0;
+
+	for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
+		void *address = (void *)entry->d_un.d_ptr;
+
+		if (entry->d_tag == DT_JMPREL)
+			calls = address;
+		else if (entry->d_tag == DT_PLTRELSZ)
+			call_bytes = entry->d_un.d_val;
+		else if (entry->d_tag == DT_RELA)
+			data = address;
+		else if (entry->d_tag == DT_RELASZ)
+			data_bytes = entry->d_un.d_val;
+		else if (entry->d_tag == DT_SYMTAB)
+			symbols = address;
+		else if (entry->d_tag == DT_STRTAB)
+			strings = address;
+	}
+	return symbols && strings &&
+		(relocates(calls, call_bytes, symbols, strings, symbol) ||
+			relocates(data, data_bytes, symbols, strings, symbol));
+}
+
+/* ISO C has no conversion from an object pointer to a function pointer. */
+static bool
+find(void *function, void *handle, const char *name)
+{
+	void *found = dlsym(handle, name);
+
+	memcpy(function, &found, sizeof(found));
+	return found != NULL;
+}
+
+/* All are looked for, even if one is missing: the hooks may need another. */
+static bool
+find_functions(struct mr_mlx *out, void *handle)
+{
+	int whole = find(&out->allocator, handle, MR_MLX_ALLOCATOR) &
+		find(&out->get_active, handle, "_ZN3mlx4core17get_active_memoryEv") &
+		find(&out->get_cached, handle, "_ZN3mlx4core16get_cache_memoryEv") &
+		find(&out->get_peak, handle, "_ZN3mlx4core15get_peak_memoryEv") &
+		find(&out->get_memory_limit, handle, "_ZN3mlx4core16get_memory_limitEv") &
+		find(&out->set_cache_limit, handle, MR_MLX_SET_CACHE_LIMIT) &
+		find(&out->set_memory_limit, handle, MR_MLX_SET_MEMORY_LIMIT) &
+		find(&out->clear_cache, handle, MR_MLX_CLEAR_CACHE) &
+		find(&out->reset_peak, handle, MR_MLX_RESET_PEAK);
+
+	/* an MLX without these waits for nobody */
+	if (find(&out->get_streams, handle, MR_MLX_GET_STREAMS))
+		whole &= find(&out->synchronize, handle,
+				 "_ZN3mlx4core11synchronizeENS0_6StreamE") &
+			find(&out->drop, handle, "_ZdlPv");
+	return whole;
+}
+
+typedef void *dlopen_call(const char *file, int mode);
+
+static dlopen_call *
+real_dlopen(void)
+{
+	static dlopen_call *_Atomic call;
+	dlopen_call *found = call;
+
+	if (!found) {
+		(void)find(&found, RTLD_NEXT, "dlopen");
+		call = found;
+	}
+	return found;
+}
+
+/*
+ * Where a library's name is looked for depends on who calls dlopen(): such
+ * calls are passed on as the last thing done here, so that the caller stays the
+ * caller. That leaves those with a path, which is how Python loads modules.
+ */
+MR_EXPORT void *
+dlopen(const char *file, int mode)
+{
+	void *handle;
+
+	if (!file || !strchr(file, '/') || strchr(file, '$'))
+		return real_dlopen()(file, mode);
+	handle = real_dlopen()(file, mode);
+	if (handle)
+		mr_mlx_look();
+	return handle;
+}
+
+bool
+mr_mlx_find(struct mr_mlx *out)
+{
+	struct search search = {.found = false};
+	struct link_map *map;
+	void *handle;
+
+	dl_iterate_phdr(is_mlx, &search);
+	if (!search.found)
+		return false;
+	/* kept open: it must not go away while we point into it */
+	handle = real_dlopen()(search.path, RTLD_LAZY | RTLD_NOLOAD);
+	if (!handle || dlinfo(handle, RTLD_DI_LINKMAP, &map) ||
+		!find_functions(out, handle)) {
+		(void)dlerror(); /* not the program's business */
+		return false;
+	}
+	out->allocator_is_hooked = asks_for(map, MR_MLX_ALLOCATOR);
+	out->streams_are_hooked = asks_for(map, MR_MLX_GET_STREAMS);
+	return true;
+}
