@@ -282,14 +282,34 @@ file_limit() {
 	) && said 'could not grow' && [ "$(number t.mrt.gz dropped_events)" -gt 100000 ]
 }
 ok "a limit on the size of files" file_limit
+nearly_full_disk() {
+	"$memreplay" record -o disk/t.mrt.gz --max-file=1G "$recordee" runs 100000 2>said
+	is $? 0 && said 'nine tenths' && good disk/t.mrt.gz && rm disk/t.mrt.gz
+}
+# The disk is filled by somebody else, once the recording is there. What is left
+# is room for 4 pieces of the recording, and then for their trace.
 full_disk() {
-	"$memreplay" record -o disk/t.mrt.gz --max-file=1G "$recordee" pass 10000 2>said
+	"$memreplay" record -o disk/t.mrt.gz --max-file=1G sh -c \
+		'head -c 2732032 /dev/zero >disk/fill; exec "$0" runs 100000' \
+		"$recordee" 2>said
 	is $? 0 && said 'could not grow' && said 'No space left' && good disk/t.mrt.gz &&
-		[ "$(number disk/t.mrt.gz dropped_events)" -gt 100000 ]
+		[ "$(number disk/t.mrt.gz dropped_events)" -gt 100000 ] &&
+		rm disk/t.mrt.gz disk/fill
+}
+# Nor is there room for the trace: the recording waits until there is.
+no_room_for_trace() {
+	"$memreplay" record -o disk/t.mrt.gz sh -c \
+		'head -c 3076096 /dev/zero >disk/fill; exec "$0" runs 100000' \
+		"$recordee" 2>said
+	is $? 1 && said 'No space left' && said '--finish' && ! ls disk/t.mrt.gz &&
+		rm disk/fill && "$memreplay" record --finish disk/t.mrt.gz &&
+		good disk/t.mrt.gz
 }
 mkdir disk
 if mount -t tmpfs -o size=4m tmpfs disk 2>/dev/null; then
-	ok "a full disk" full_disk
+	ok "a disk that is nearly full" nearly_full_disk
+	ok "a disk that is filled by another" full_disk
+	ok "a disk that has no room for the trace" no_room_for_trace
 	umount disk
 else
 	skip "a full disk" "only root can make a small one"

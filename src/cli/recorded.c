@@ -111,6 +111,11 @@ explain_stop(char *out, size_t size, const struct mr_account *account)
 	case MR_STOP_BYTES:
 		snprintf(out, size, ": the recording grew to what --max-file allows");
 		break;
+	case MR_STOP_DISK:
+		snprintf(out, size,
+			": the recording grew to nine tenths of what was free on the "
+			"disk");
+		break;
 	case MR_STOP_SLOW:
 		snprintf(out, size, ": the disk was too slow, and held the program up");
 		break;
@@ -175,7 +180,9 @@ finish_one(const char *spool_path, const char *path, const char *command, bool m
 		st = mr_finish(spool_path, path, &account, &err);
 	if (st && st != MR_END) {
 		mr_say_error(path, &err);
-		mr_say("%s: not finished: the recording is kept as %s", path, spool_path);
+		mr_say("%s: not finished: the recording is kept as %s; "
+		       "memreplay record --finish %s tries again",
+			path, spool_path, path);
 		return false;
 	}
 	if (!st) {

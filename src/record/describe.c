@@ -108,6 +108,8 @@ add_stop(cJSON *object, const struct mr_account *account)
 		return add_text(object, "stopped", "max-events");
 	case MR_STOP_BYTES:
 		return add_text(object, "stopped", "max-file");
+	case MR_STOP_DISK:
+		return add_text(object, "stopped", "disk nearly full");
 	case MR_STOP_SLOW:
 		return add_text(object, "stopped", "slow disk");
 	case MR_STOP_ERRNO:

@@ -44,6 +44,7 @@ enum mr_stop {
 	MR_STOP_NONE,
 	MR_STOP_EVENTS, /* as many events as were asked for */
 	MR_STOP_BYTES,  /* as large a spool as was allowed */
+	MR_STOP_DISK,   /* as large a spool as the disk had room for at the start */
 	MR_STOP_SLOW,   /* the disk held the program up for too long at once */
 	MR_STOP_ERRNO   /* the file could not grow: stop_errno says why */
 };
@@ -117,6 +118,7 @@ struct mr_spool_head {
 	uint64_t min_size;
 	uint64_t max_events;
 	uint64_t max_bytes;
+	uint64_t disk_bytes;     /* a bound like max_bytes, of the disk's */
 	uint64_t counters_every; /* mlx: events between two counters; 0: at the end */
 	uint64_t slow_ns;        /* one wait for the disk that ends the recording */
 

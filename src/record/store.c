@@ -95,8 +95,7 @@ fill_head(struct mr_spool_head *head, const struct mr_record_options *options, i
 	head->min_size = options->min_size;
 	head->max_events = options->max_events;
 	head->max_bytes = options->max_bytes;
-	if (head->max_bytes == MR_UNLIMITED)
-		head->max_bytes = bound_for(fd);
+	head->disk_bytes = bound_for(fd);
 	head->counters_every = options->counters_every;
 	head->slow_ns = options->slow_ns;
 	head->stop_seq = UINT64_MAX;

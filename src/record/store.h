@@ -19,7 +19,7 @@ struct mr_record_options {
 	bool follow_children;
 	uint64_t min_size;
 	uint64_t max_events;     /* MR_UNLIMITED: no bound */
-	uint64_t max_bytes;      /* of a spool; MR_UNLIMITED: nine tenths of the disk */
+	uint64_t max_bytes;      /* of a spool; MR_UNLIMITED: the disk's bound alone */
 	uint64_t counters_every; /* mlx: events between counters; 0: only at the end */
 	uint64_t slow_ns;        /* a wait for the disk that ends the recording */
 };

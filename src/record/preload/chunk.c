@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "record/chunk.h"
+#include "record/preload/chunk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "record/lane.h"
+#include "record/preload/lane.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -154,6 +154,8 @@ mr_chunk_new(void)
 		(uint64_t)atomic_fetch_add(&head->chunks, 1) * MR_SPOOL_CHUNK;
 	if (offset + MR_SPOOL_CHUNK > head->max_bytes)
 		return no_room(MR_STOP_BYTES, 0);
+	if (offset + MR_SPOOL_CHUNK > head->disk_bytes)
+		return no_room(MR_STOP_DISK, 0);
 	fd = open_spool(&error);
 	if (fd < 0)
 		return no_room(MR_STOP_ERRNO, error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef MR_RECORD_WAKE_H
-#define MR_RECORD_WAKE_H
+#ifndef MR_PRELOAD_WAKE_H
+#define MR_PRELOAD_WAKE_H
 
 /*
  * Finding out whether this process is to be recorded, and where to. Part of

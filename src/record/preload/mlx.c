@@ -3,7 +3,7 @@
  * The hooks on MLX: its allocator object gets a virtual table of ours, and the
  * functions that set limits and the like stand before MLX's.
  */
-#include "record/mlx.h"
+#include "record/preload/mlx.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "record/lane.h"
-#include "record/mlxlock.h"
-#include "record/wake.h"
+#include "record/preload/lane.h"
+#include "record/preload/mlxlock.h"
+#include "record/preload/wake.h"
 
 /* Places in a virtual table; the object points to the first. */
 enum slot { MALLOC, FREE, SIZE, MAKE_BUFFER, RELEASE, TABLE_SLOTS = 16 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "record/mlxlock.h"
+#include "record/preload/mlxlock.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <time.h>
 
-#include "record/lane.h"
+#include "record/preload/lane.h"
 
 /* How long a thread waits before it asks whether it is waited for. */
 #define PATIENCE_NS 5000000

@@ -4,8 +4,8 @@
 #include <link.h>
 #include <string.h>
 
-#include "record/lane.h"
-#include "record/mlx.h"
+#include "record/preload/lane.h"
+#include "record/preload/mlx.h"
 
 struct search {
 	char path[MR_SPOOL_TEXT];
@@ -77,7 +77,7 @@ asks_for(const struct link_map *map, const char *symbol)
 }
 
 /* ISO C has no conversion from an object pointer to a function pointer. */
-static bool
+static int
 find(void *function, void *handle, const char *name)
 {
 	void *found = dlsym(handle, name);
@@ -90,7 +90,9 @@ find(void *function, void *handle, const char *name)
 static bool
 find_functions(struct mr_mlx *out, void *handle)
 {
-	int whole = find(&out->allocator, handle, MR_MLX_ALLOCATOR) &
+	int whole;
+
+	whole = find(&out->allocator, handle, MR_MLX_ALLOCATOR) &
 		find(&out->get_active, handle, "_ZN3mlx4core17get_active_memoryEv") &
 		find(&out->get_cached, handle, "_ZN3mlx4core16get_cache_memoryEv") &
 		find(&out->get_peak, handle, "_ZN3mlx4core15get_peak_memoryEv") &

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef MR_RECORD_CHUNK_H
-#define MR_RECORD_CHUNK_H
+#ifndef MR_PRELOAD_CHUNK_H
+#define MR_PRELOAD_CHUNK_H
 
 /*
  * Making room in the spool, one chunk at a time. The file is named, not held

@@ -2,8 +2,8 @@
 /* The function behind <memreplay/mark.h>. */
 #include <string.h>
 
-#include "record/lane.h"
-#include "record/wake.h"
+#include "record/preload/lane.h"
+#include "record/preload/wake.h"
 
 MR_EXPORT void memreplay_record_mark(const char *name);
 

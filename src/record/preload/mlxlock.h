@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef MR_RECORD_MLXLOCK_H
-#define MR_RECORD_MLXLOCK_H
+#ifndef MR_PRELOAD_MLXLOCK_H
+#define MR_PRELOAD_MLXLOCK_H
 
 /*
  * The lock that makes one event of a call to MLX's allocator and of what came

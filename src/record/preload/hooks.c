@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "record/lane.h"
-#include "record/mlx.h"
-#include "record/real.h"
-#include "record/wake.h"
+#include "record/preload/lane.h"
+#include "record/preload/mlx.h"
+#include "record/preload/real.h"
+#include "record/preload/wake.h"
 
 /* The real functions are there, or the call must be served without them. */
 static inline bool

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "record/real.h"
+#include "record/preload/real.h"
 
 #include <dlfcn.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef MR_RECORD_REAL_H
-#define MR_RECORD_REAL_H
+#ifndef MR_PRELOAD_REAL_H
+#define MR_PRELOAD_REAL_H
 
 /*
  * The allocator that would be used without the recorder. Part of the preloaded

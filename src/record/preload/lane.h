@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef MR_RECORD_LANE_H
-#define MR_RECORD_LANE_H
+#ifndef MR_PRELOAD_LANE_H
+#define MR_PRELOAD_LANE_H
 
 /*
  * Writing records from inside the program. Part of the preloaded object: plain

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "record/lane.h"
+#include "record/preload/lane.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 
-#include "record/chunk.h"
+#include "record/preload/chunk.h"
 
 struct mr_state mr_state;
 struct mr_process mr_process;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "record/wake.h"
+#include "record/preload/wake.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "record/chunk.h"
-#include "record/lane.h"
+#include "record/preload/chunk.h"
+#include "record/preload/lane.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -119,6 +119,7 @@ create_child(const struct mr_spool_head *main_head, int *fd)
 	head->min_size = main_head->min_size;
 	head->max_events = main_head->max_events;
 	head->max_bytes = main_head->max_bytes;
+	head->disk_bytes = main_head->disk_bytes;
 	head->counters_every = main_head->counters_every;
 	head->slow_ns = main_head->slow_ns;
 	memcpy(head->magic, MR_SPOOL_MAGIC, sizeof(head->magic));
@@ -181,6 +182,7 @@ begin(struct mr_spool_head *head, int fd)
 	atomic_store(&head->foreign, 0);
 	head->own_malloc[0] = '\0';
 	head->allocator[0] = '\0';
+	memset(head->command, 0, sizeof(head->command)); /* an exec leaves a longer one */
 	read_small("/proc/self/cmdline", head->command, sizeof(head->command));
 	atomic_store(&head->seq, 0);
 	mr_process.head = head;
@@ -222,7 +224,8 @@ find_spool(int *fd)
 	return head;
 }
 
-static enum mr_mode
+/* The mode that the process is to have. */
+static int
 attach(void)
 {
 	struct mr_spool_head *head;

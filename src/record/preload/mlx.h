@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef MR_RECORD_MLX_H
-#define MR_RECORD_MLX_H
+#ifndef MR_PRELOAD_MLX_H
+#define MR_PRELOAD_MLX_H
 
 /*
  * Standing between a program and MLX's CPU allocator. Part of the preloaded
