@@ -108,11 +108,33 @@ struct mr_reader_summary {
 	uint64_t skipped_mallocs; /* with an id that is not larger */
 	uint64_t clamped_times;   /* that went back */
 	const char *trailer;      /* JSON text of the end mark; "" if none */
+	/*
+	 * What an import of another program's format came to, in a phrase:
+	 * "imported from kineto: exact"; "" if it is none. The object "import" has
+	 * the same as figures; it stands in the trailer, or in the header if all
+	 * was known at the beginning.
+	 */
+	const char *import;
+};
+
+/* When a block that PyTorch freed can be used again. */
+enum mr_free_at {
+	MR_FREE_AT_COMPLETED, /* the last stream that used it was done with it */
+	MR_FREE_AT_REQUESTED  /* the program gave it back */
 };
 
 struct mr_reader_options {
 	const char *from; /* name of a format; NULL: detect it by content */
 	bool lenient;     /* skip what can be skipped, and count it */
+	/*
+	 * An import: read a regular file twice, so that the header says what the
+	 * import came to, and not only the trailer and the summary.
+	 */
+	bool foresee;
+	/* for formats that record several devices: "1", "cpu", "cuda:0"; NULL: the
+	   only one */
+	const char *device;
+	enum mr_free_at free_at; /* of snapshots of PyTorch */
 };
 
 struct mr_reader;
@@ -123,7 +145,8 @@ struct mr_reader;
  * be given to mr_reader_close(); on failure *out is NULL.
  *   MR_EIO      it cannot be opened or read
  *   MR_EFORMAT  no known format, a bad header, or a version newer than ours
- *   MR_EINVAL   options->from names no format
+ *   MR_EINVAL   options->from names no format, or another option is not one
+ *               of the format found
  *   MR_ENOMEM
  */
 MR_API MR_MUST_CHECK enum mr_status mr_reader_open(struct mr_reader **out,
@@ -211,6 +234,7 @@ struct mr_format_info {
 	const char *suffix;  /* usual end of a file name, without .gz */
 	const char *summary; /* a few words */
 	bool writable;
+	bool foreign; /* another program's: reading it is an import */
 };
 
 /* The table of formats, *count rows; static storage. */

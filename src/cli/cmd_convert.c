@@ -94,6 +94,7 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
+	options.input.foresee = true;
 	status = mr_source_open(&input, operands[0], &options.input);
 	if (!status)
 		status = convert(&input, operands[1],

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
 
 #include "cli/command.h"
 #include "cli/output.h"
@@ -37,6 +40,50 @@ add_header(struct mr_doc *doc, const struct mr_header *header)
 	add_limit(doc, "cache_limit", header->has_cache_limit, header->cache_limit);
 	add_limit(doc, "memory_limit", header->has_memory_limit, header->memory_limit);
 	add_limit(doc, "page_size", header->has_page_size, header->page_size);
+}
+
+/* The object "import" in JSON text, or NULL; the tree is the caller's. */
+static const cJSON *
+find_import(cJSON **tree, const char *json)
+{
+	*tree = cJSON_Parse(json);
+	return cJSON_GetObjectItemCaseSensitive(*tree, "import");
+}
+
+/*
+ * What an import came to: as its end mark says, or else its header, whose tree
+ * the document's keys live in.
+ */
+static void
+add_import(struct mr_doc *doc, cJSON **tree, const struct mr_reader *reader)
+{
+	const cJSON *import, *item;
+	struct mr_reader_summary summary;
+
+	mr_reader_summary(reader, &summary);
+	import = find_import(tree, summary.trailer);
+	if (!import) {
+		cJSON_Delete(*tree);
+		import = find_import(tree, mr_reader_header(reader)->json);
+	}
+	if (!cJSON_IsObject(import))
+		return;
+	mr_doc_begin(doc, "import", 0);
+	cJSON_ArrayForEach(item, import)
+	{
+		const char *key = item->string;
+
+		if (cJSON_IsString(item))
+			mr_doc_text(doc, key, item->valuestring);
+		else if (cJSON_IsBool(item))
+			mr_doc_flag(doc, key, cJSON_IsTrue(item));
+		else if (!cJSON_IsNumber(item) || item->valuedouble < 0)
+			continue;
+		else if (strstr(key, "_bytes"))
+			mr_doc_bytes(doc, key, (uint64_t)item->valuedouble);
+		else
+			mr_doc_count(doc, key, (uint64_t)item->valuedouble);
+	}
 }
 
 static void
@@ -194,10 +241,12 @@ print(const struct mr_source *input, const struct mr_profile *profile,
 	const struct mr_format_options *format)
 {
 	struct mr_doc doc = {0};
+	cJSON *tree = NULL;
 	int status;
 
 	mr_doc_add_trace(&doc, input->path, input->reader);
 	add_header(&doc, mr_reader_header(input->reader));
+	add_import(&doc, &tree, input->reader);
 	add_events(&doc, profile);
 	add_blocks(&doc, profile);
 	add_lifetimes(
@@ -209,6 +258,7 @@ print(const struct mr_source *input, const struct mr_profile *profile,
 	add_phases(&doc, profile);
 	status = mr_print_doc(&doc, format);
 	mr_doc_fini(&doc);
+	cJSON_Delete(tree);
 	return status;
 }
 

@@ -19,6 +19,14 @@ format_at(size_t index)
 	return index < count ? formats[index].name : NULL;
 }
 
+static const char *
+free_at(size_t index)
+{
+	static const char *const names[] = {"completed", "requested"};
+
+	return index < sizeof(names) / sizeof(names[0]) ? names[index] : NULL;
+}
+
 #define FORMAT_ROW(option)                                                               \
 	{                                                                                \
 		MR_OPTION_CHOICE, 0, option, "FORMAT",                                   \
@@ -35,18 +43,39 @@ format_at(size_t index)
 				"how much was skipped"                                   \
 	}
 
-static const struct mr_option rows[] = {FORMAT_ROW("from"), LENIENT_ROW};
-const struct mr_option_group mr_source_group = {"Trace options", rows, 2};
+#define DEVICE_ROW                                                                       \
+	{                                                                                \
+		MR_OPTION_TEXT, 0, "device", "DEVICE",                                   \
+			.offset = offsetof(struct mr_source_options, device),            \
+			.help = "device to import, where several are recorded: a "       \
+				"number, cpu, cuda:N"                                    \
+	}
+#define FREE_AT_ROW                                                                      \
+	{                                                                                \
+		MR_OPTION_CHOICE, 0, "free-at", "WHEN", "completed",                     \
+			.choices = free_at,                                              \
+			.offset = offsetof(struct mr_source_options, free_at),           \
+			.help = "when a block in a snapshot of PyTorch is free: once "   \
+				"its free is"                                            \
+	}
+
+static const struct mr_option rows[] = {
+	FORMAT_ROW("from"), LENIENT_ROW, DEVICE_ROW, FREE_AT_ROW};
+const struct mr_option_group mr_source_group = {"Trace options", rows, 4};
 
 /* For a command to which --from is something else. */
-static const struct mr_option other_rows[] = {FORMAT_ROW("trace-format"), LENIENT_ROW};
-const struct mr_option_group mr_source_other_group = {"Trace options", other_rows, 2};
+static const struct mr_option other_rows[] = {
+	FORMAT_ROW("trace-format"), LENIENT_ROW, DEVICE_ROW, FREE_AT_ROW};
+const struct mr_option_group mr_source_other_group = {"Trace options", other_rows, 4};
 
 int
 mr_source_open(struct mr_source *input, const char *path,
 	const struct mr_source_options *options)
 {
-	struct mr_reader_options how = {.lenient = options->lenient};
+	struct mr_reader_options how = {.lenient = options->lenient,
+		.foresee = options->foresee,
+		.device = options->device,
+		.free_at = (enum mr_free_at)options->free_at};
 
 	input->path = path;
 	input->reader = NULL;
@@ -159,6 +188,8 @@ mr_source_remark(struct mr_source *input)
 	if (summary.cut)
 		mr_say("%s: ends early, its recorder was cut off: read up to event %s",
 			mr_path_name(input->path), mr_count_print(text, summary.events));
+	if (*summary.import)
+		mr_say("%s: %s", mr_path_name(input->path), summary.import);
 	list_skipped(skipped, sizeof(skipped), &summary);
 	if (*skipped)
 		mr_say("%s: skipped or mended: %s", mr_path_name(input->path), skipped);

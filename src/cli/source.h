@@ -12,10 +12,13 @@
 #include "cli/option.h"
 #include "memreplay/trace.h"
 
-/* --from, --lenient */
+/* --from, --lenient, --device, --free-at */
 struct mr_source_options {
 	int from; /* row of mr_formats(), or -1 */
 	bool lenient;
+	const char *device;
+	int free_at;  /* enum mr_free_at */
+	bool foresee; /* no option: the command's, see struct mr_reader_options */
 };
 extern const struct mr_option_group mr_source_group;
 extern const struct mr_option_group mr_source_other_group; /* --trace-format */
@@ -47,7 +50,10 @@ MR_MUST_CHECK enum mr_status mr_source_next(struct mr_source *input);
 /* Says why mr_source_next() failed. Returns the exit status. */
 int mr_source_failed(struct mr_source *input);
 
-/* Says that the trace was cut short, and what a lenient reading skipped. */
+/*
+ * Says that the trace was cut short, what an import came to, and what a lenient
+ * reading skipped.
+ */
 void mr_source_remark(struct mr_source *input);
 
 /* Closes it; one that did not open is fine. */

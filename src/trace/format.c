@@ -5,22 +5,24 @@
 #include <string.h>
 
 /*
- * name, suffix, summary, reading, writing (NULL: none). Detection asks the rows
- * in this order.
+ * name, suffix, summary, whether it is another program's, reading, writing
+ * (NULL: none). Detection asks the rows in this order.
  */
 /* clang-format off */
 #define FORMATS(row) \
 	row("mrt", ".mrt", "binary: blocks of events, gzipped", \
-		&mr_mrt_reading, &mr_mrt_writing) \
+		false, &mr_mrt_reading, &mr_mrt_writing) \
 	row("jsonl", ".jsonl", "JSON Lines: a header object, then an object per event", \
-		&mr_json_reading, &mr_jsonl_writing) \
+		false, &mr_json_reading, &mr_jsonl_writing) \
 	row("json", ".json", "one JSON object: the header with an \"events\" array", \
-		&mr_json_reading, NULL)
-/* clang-format on */
+		false, &mr_json_reading, NULL) \
+	row("android", ".txt", "what memory_replay of Android reads", \
+		true, &mr_android_reading, NULL)
 
-#define INFO(name, suffix, summary, reading, writing)                                    \
-	{name, suffix, summary, (writing) != NULL},
-#define OPERATIONS(name, suffix, summary, reading, writing) {reading, writing},
+#define INFO(name, suffix, summary, foreign, reading, writing) \
+	{name, suffix, summary, (writing) != NULL, foreign},
+#define OPERATIONS(name, suffix, summary, foreign, reading, writing) {reading, writing},
+/* clang-format on */
 
 static const struct mr_format_info infos[] = {FORMATS(INFO)};
 static const struct mr_format formats[] = {FORMATS(OPERATIONS)};
@@ -66,7 +68,7 @@ mr_format_by_suffix(size_t *row, const char *path)
 	if (ends_with(path, length, ".gz"))
 		length -= strlen(".gz");
 	for (*row = 0; *row < FORMAT_COUNT; ++*row)
-		if (ends_with(path, length, infos[*row].suffix))
+		if (!infos[*row].foreign && ends_with(path, length, infos[*row].suffix))
 			return true;
 	return false;
 }

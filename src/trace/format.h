@@ -20,10 +20,14 @@
  * A trace being read. The format sets what is below `state`; the reader above
  * it checks the events, keeps the slots and adds the place to errors.
  */
+struct mr_import;
+
 struct mr_source {
 	struct mr_input *input;
 	bool lenient;
-	void *state; /* the format's own */
+	const struct mr_reader_options *options; /* while open runs; never NULL */
+	const char *foreseen; /* what an import will come to, if that is known */
+	void *state;          /* the format's own */
 
 	const char *format; /* name; set by open */
 	struct mr_header header;
@@ -34,8 +38,13 @@ struct mr_source {
 	uint64_t element;       /* number of events[0] in a document; 0: not one */
 	uint64_t skipped_lines; /* when lenient */
 	bool cut;
-	const char *trailer; /* NULL: none */
+	const char *trailer;      /* NULL: none */
+	struct mr_import *import; /* NULL: the format is one of ours */
 };
+
+/* The options of struct mr_reader_options that only some formats know. */
+#define MR_TAKES_DEVICE  0x01u
+#define MR_TAKES_FREE_AT 0x02u
 
 struct mr_reading {
 	/* Whether an input beginning with these bytes, gunzipped, is meant. */
@@ -48,6 +57,7 @@ struct mr_reading {
 	 */
 	enum mr_status (*fill)(struct mr_source *source, struct mr_error *err);
 	void (*close)(struct mr_source *source);
+	unsigned takes; /* MR_TAKES_* */
 };
 
 /* A trace being written. */
@@ -81,16 +91,17 @@ const struct mr_format *mr_format_at(size_t row);
 /* The row of the format called name. False: there is none. */
 bool mr_format_by_name(size_t *row, const char *name);
 
-/* The row whose suffix ends path, .gz left aside. False: there is none. */
+/* The row of ours whose suffix ends path, .gz left aside. False: there is none. */
 bool mr_format_by_suffix(size_t *row, const char *path);
 
 /* The row that recognises the first bytes of an input. False: none does. */
 bool mr_format_by_content(size_t *row, const unsigned char *data, size_t length);
 
 /* Lists the names of all formats, or of those that can be written. Returns out. */
-#define MR_FORMAT_NAMES_SIZE 200
+#define MR_FORMAT_NAMES_SIZE 400
 char *mr_format_names(char out[MR_FORMAT_NAMES_SIZE], bool writable);
 
+extern const struct mr_reading mr_android_reading;
 extern const struct mr_reading mr_json_reading;
 extern const struct mr_writing mr_jsonl_writing;
 extern const struct mr_reading mr_mrt_reading;

@@ -23,6 +23,8 @@ struct mr_input {
 	uint64_t bytes_read;   /* from fd */
 	unsigned char *packed; /* gzip only: what inflate has not taken yet */
 
+	/* Gets something new into data, or the end, or a defect. */
+	enum mr_status (*fill)(struct mr_input *in);
 	bool gzip;
 	bool in_member; /* between a gzip member's first and last byte */
 	bool truncated;
@@ -183,7 +185,7 @@ mr_input_peek(struct mr_input *in, size_t want, const unsigned char **data,
 		if (st)
 			return st;
 		/* a defect is reported in the next turn, if want is not met */
-		st = in->gzip ? fill_gzip(in) : fill_plain(in);
+		st = in->fill(in);
 	}
 	*data = in->data + in->start;
 	*length = in->end - in->start;
@@ -224,6 +226,7 @@ start_gzip(struct mr_input *in, struct mr_error *err)
 	if (!in->packed || inflateInit2(&in->z, GZIP_ONLY) != Z_OK)
 		return mr_fail_memory(err);
 	in->gzip = true;
+	in->fill = fill_gzip;
 	in->in_member = true;
 	memcpy(in->packed, in->data, in->end);
 	in->z.next_in = in->packed;
@@ -232,9 +235,9 @@ start_gzip(struct mr_input *in, struct mr_error *err)
 	return MR_OK;
 }
 
-/* Reads the first bytes, from which gzip can be told. */
+/* Reads the first bytes, from which a compressed file can be told. */
 static enum mr_status
-detect_gzip(struct mr_input *in, struct mr_error *err)
+detect_packing(struct mr_input *in, struct mr_error *err)
 {
 	enum mr_status st;
 	size_t got;
@@ -254,6 +257,7 @@ detect_gzip(struct mr_input *in, struct mr_error *err)
 	}
 	if (in->end >= 2 && in->data[0] == 0x1f && in->data[1] == 0x8b)
 		return start_gzip(in, err);
+	in->fill = fill_plain;
 	in->ended = in->read_all;
 	return MR_OK;
 }
@@ -279,7 +283,7 @@ mr_input_open(struct mr_input **out, const char *path, struct mr_error *err)
 	}
 	if (!fstat(in->fd, &about) && S_ISREG(about.st_mode))
 		in->file_length = (uint64_t)about.st_size;
-	st = detect_gzip(in, err);
+	st = detect_packing(in, err);
 out:
 	if (st)
 		mr_input_close(in);

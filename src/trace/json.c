@@ -18,6 +18,7 @@
 #include "trace/header.h"
 #include "trace/jsonevent.h"
 #include "trace/jsonscan.h"
+#include "trace/lines.h"
 
 #define ELEMENT_MAX (1024 * 1024) /* bytes of one line or array member */
 
@@ -225,30 +226,6 @@ open_json(struct mr_source *source, struct mr_error *err)
 	return open_header(source, err);
 }
 
-/* Finds the end of the line that begins here; *length leaves out its newline. */
-static enum mr_status
-find_line(struct mr_source *source, const char **text, size_t *length, bool *last,
-	struct mr_error *err)
-{
-	const char *newline = NULL;
-	size_t have = 0, seen;
-	enum mr_status st;
-
-	do {
-		seen = have;
-		st = peek_more(source, have, text, &have, err);
-		if (st)
-			break;
-		newline = memchr(*text + seen, '\n', have - seen);
-		*length = newline ? (size_t)(newline - *text) : have;
-		if (*length > ELEMENT_MAX)
-			return fail_line(
-				source->state, err, "the line is longer than 1 MiB");
-	} while (!newline);
-	*last = !newline;
-	return st == MR_END && have ? MR_OK : st;
-}
-
 static bool
 is_blank(const char *text, size_t length)
 {
@@ -284,9 +261,9 @@ next_line(struct mr_source *source, struct mr_error *err)
 	enum mr_status st;
 	bool last = false;
 
-	st = find_line(source, &object.text, &object.length, &last, err);
+	st = mr_line_peek(source->input, &object.text, &object.length, &last, err);
 	if (st)
-		return st;
+		return st == MR_END ? st : at_line(err, json->line);
 	if (!is_blank(object.text, object.length))
 		st = parse_event(source, &object, err);
 	mr_input_skip(source->input, object.length + !last);
@@ -435,4 +412,9 @@ close_json(struct mr_source *source)
 	free(json);
 }
 
-const struct mr_reading mr_json_reading = {probe, open_json, fill_json, close_json};
+const struct mr_reading mr_json_reading = {
+	.probe = probe,
+	.open = open_json,
+	.fill = fill_json,
+	.close = close_json,
+};

@@ -277,7 +277,12 @@ close_mrt(struct mr_source *source)
 	free(mrt);
 }
 
-const struct mr_reading mr_mrt_reading = {probe, open_mrt, fill_mrt, close_mrt};
+const struct mr_reading mr_mrt_reading = {
+	.probe = probe,
+	.open = open_mrt,
+	.fill = fill_mrt,
+	.close = close_mrt,
+};
 
 /* Writes a part with its payload as a gzip member of its own. */
 static enum mr_status

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "trace/check.h"
 #include "trace/format.h"
+#include "trace/import.h"
 
 #define PROBE_SIZE 512 /* bytes from which a format is recognised */
 
@@ -18,12 +19,28 @@ struct mr_reader {
 	size_t at;             /* in source.events: the next to hand out */
 	struct mr_error after; /* what follows source.events[count - 1] */
 	uint64_t events;       /* handed out */
+
+	/* of an import, once all of it has been read */
+	char foreseen[MR_IMPORT_TEXT_SIZE];
+	char phrase[MR_IMPORT_TEXT_SIZE];
+	char trailer[MR_IMPORT_TEXT_SIZE + 16];
 };
+
+/* All but the reader's own memory. */
+static void
+close_reader(struct mr_reader *reader)
+{
+	if (reader->reading)
+		reader->reading->close(&reader->source);
+	reader->reading = NULL;
+	mr_check_fini(&reader->check);
+	mr_input_close(reader->source.input);
+}
 
 static enum mr_status
 find_format(struct mr_reader *reader, const char *from, struct mr_error *err)
 {
-	char text[MR_QUOTE_SIZE], names[MR_FORMAT_NAMES_SIZE];
+	char text[MR_QUOTE_SIZE];
 	const unsigned char *data;
 	size_t row, length;
 	enum mr_status st;
@@ -46,11 +63,23 @@ find_format(struct mr_reader *reader, const char *from, struct mr_error *err)
 			return st;
 	}
 	if (!from && !mr_format_by_content(&row, data, length))
-		return mr_fail(err, MR_EFORMAT,
-			"not a JSON object, and no other known format begins like "
-			"this; known are %s, also gzipped",
-			mr_format_names(names, false));
+		return mr_fail(err, MR_EFORMAT, "no known format begins like this");
 	reader->reading = mr_format_at(row)->reading;
+	return MR_OK;
+}
+
+/* Refuses what the format would pass over. */
+static enum mr_status
+check_options(const struct mr_reading *reading, const struct mr_reader_options *options,
+	struct mr_error *err)
+{
+	if (options->device && !(reading->takes & MR_TAKES_DEVICE))
+		return mr_fail(
+			err, MR_EINVAL, "traces of this format are not of devices");
+	if (options->free_at != MR_FREE_AT_COMPLETED &&
+		!(reading->takes & MR_TAKES_FREE_AT))
+		return mr_fail(err, MR_EINVAL,
+			"in traces of this format a free is one event, not two");
 	return MR_OK;
 }
 
@@ -58,21 +87,56 @@ static enum mr_status
 open_reader(struct mr_reader *reader, const char *path,
 	const struct mr_reader_options *options, struct mr_error *err)
 {
-	bool lenient = options && options->lenient;
+	struct mr_source *source = &reader->source;
 	enum mr_status st;
 
-	reader->source.lenient = lenient;
-	if ((st = mr_input_open(&reader->source.input, path, err)) ||
-		(st = mr_check_init(&reader->check, lenient, err)) ||
-		(st = find_format(reader, options ? options->from : NULL, err)))
+	source->lenient = options->lenient;
+	if ((st = mr_input_open(&source->input, path, err)) ||
+		(st = mr_check_init(&reader->check, options->lenient, err)) ||
+		(st = find_format(reader, options->from, err)) ||
+		(st = check_options(reader->reading, options, err)))
 		return st;
-	return reader->reading->open(&reader->source, err);
+	source->options = options;
+	st = reader->reading->open(source, err);
+	source->options = NULL;
+	return st;
+}
+
+/*
+ * Opens for good, having read an import to its end before if that is asked for
+ * and can be done twice. An error in it is met again, in its place.
+ */
+static enum mr_status
+open_foreseeing(struct mr_reader *reader, const char *path,
+	const struct mr_reader_options *options, struct mr_error *err)
+{
+	enum mr_status st = open_reader(reader, path, options, err);
+	uint64_t done, length;
+	struct mr_event event;
+
+	if (st || !options->foresee || !reader->source.import ||
+		reader->source.import->complete)
+		return st;
+	mr_reader_progress(reader, &done, &length);
+	if (!length)
+		return MR_OK;
+	do
+		st = mr_reader_next(reader, &event, NULL);
+	while (!st);
+	mr_import_json(reader->foreseen, reader->source.import);
+	close_reader(reader);
+	memset(&reader->source, 0, sizeof(reader->source));
+	reader->source.foreseen = reader->foreseen;
+	reader->after.status = MR_OK;
+	reader->events = reader->at = 0;
+	return open_reader(reader, path, options, err);
 }
 
 enum mr_status
 mr_reader_open(struct mr_reader **out, const char *path,
 	const struct mr_reader_options *options, struct mr_error *err)
 {
+	static const struct mr_reader_options defaults = {0};
 	struct mr_error why = {.status = MR_OK};
 	struct mr_reader *reader;
 	enum mr_status st;
@@ -81,7 +145,7 @@ mr_reader_open(struct mr_reader **out, const char *path,
 	reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return mr_fail_memory(err);
-	st = open_reader(reader, path, options, &why);
+	st = open_foreseeing(reader, path, options ? options : &defaults, &why);
 	if (st) {
 		if (err)
 			*err = why;
@@ -117,6 +181,21 @@ place_error(struct mr_reader *reader, size_t failed)
 	}
 }
 
+/* Says what the import came to, as far as it has come. */
+static void
+describe_import(struct mr_reader *reader)
+{
+	const struct mr_source *source = &reader->source;
+	char text[MR_IMPORT_TEXT_SIZE];
+
+	mr_import_phrase(reader->phrase, source->import);
+	if (source->foreseen || source->import->complete)
+		return; /* the header has it */
+	snprintf(reader->trailer, sizeof(reader->trailer), "{\"import\":%s}",
+		mr_import_json(text, source->import));
+	reader->source.trailer = reader->trailer;
+}
+
 /* Gets and checks more events, or sets `after`. */
 static void
 fill(struct mr_reader *reader)
@@ -140,6 +219,8 @@ fill(struct mr_reader *reader)
 	} while (!after->status && !source->count);
 	if (after->status == MR_END && !reader->events)
 		mr_fail(after, MR_EFORMAT, "no events");
+	if (after->status == MR_END && source->import)
+		describe_import(reader);
 }
 
 enum mr_status
@@ -179,6 +260,7 @@ mr_reader_summary(const struct mr_reader *reader, struct mr_reader_summary *out)
 	out->skipped_mallocs = check->skipped_mallocs;
 	out->clamped_times = check->clamped_times;
 	out->trailer = source->trailer ? source->trailer : "";
+	out->import = reader->phrase;
 }
 
 void
@@ -190,11 +272,7 @@ mr_reader_progress(const struct mr_reader *reader, uint64_t *done, uint64_t *len
 void
 mr_reader_close(struct mr_reader *reader)
 {
-	if (!reader)
-		return;
-	if (reader->reading)
-		reader->reading->close(&reader->source);
-	mr_check_fini(&reader->check);
-	mr_input_close(reader->source.input);
+	if (reader)
+		close_reader(reader);
 	free(reader);
 }

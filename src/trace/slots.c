@@ -153,3 +153,14 @@ mr_slots_remove(struct mr_slots *slots, uint32_t *slot, uint64_t id)
 	}
 	return false;
 }
+
+bool
+mr_slots_find(const struct mr_slots *slots, uint32_t *slot, uint64_t id)
+{
+	size_t at = home(slots, id);
+
+	while (slots->table[at].slot != MR_SLOT_NONE && slots->table[at].id != id)
+		at = (at + 1) & slots->mask;
+	*slot = slots->table[at].slot;
+	return *slot != MR_SLOT_NONE;
+}

@@ -48,4 +48,7 @@ MR_MUST_CHECK enum mr_status mr_slots_add(
 /* Takes the id's slot back and stores it; false if the id is not live. */
 bool mr_slots_remove(struct mr_slots *slots, uint32_t *slot, uint64_t id);
 
+/* Stores the slot of the id; false if it is not live. */
+bool mr_slots_find(const struct mr_slots *slots, uint32_t *slot, uint64_t id);
+
 #endif

@@ -113,7 +113,7 @@ $ memreplay info --format=xml small.jsonl
 
 # unknown format to read
 $ memreplay info --from=zip small.jsonl
-! memreplay: info: --from: "zip" is not one of mrt, jsonl, json
+!~ memreplay: info: --from: "zip" is not one of mrt, jsonl, json, 
 ! Try 'memreplay info --help'.
 ? 2
 

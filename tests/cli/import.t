@@ -1,0 +1,48 @@
+# what an import came to is said, and stands in the header
+$ printf "7: malloc 0x10 5\n7: free 0x20\n" >a.txt; memreplay convert a.txt a.jsonl; cat a.jsonl
+{"format":"alloc-trace","version":1,"source":"android","import":{"format":"android","exact":false,"unknown_frees":1}}
+{"op":"malloc","id":1,"size":5,"tid":7}
+! memreplay: a.txt: imported from android: frees of blocks not in the trace, left out (1)
+! memreplay: a.jsonl: 1 events written
+
+# an exact one
+$ printf "7: malloc 0x10 5\n7: free 0x10\n" | memreplay simulate - -f csv | wc -l
+2
+! memreplay: standard input: imported from android: exact
+
+# from a pipe it stands in the end mark, and info shows it all the same
+$ printf "7: malloc 0x10 5\n7: free 0x20\n" | memreplay convert - a.mrt.gz 2>/dev/null; memreplay info a.mrt.gz -f csv | grep ^import
+import,,format,android
+import,,exact,false
+import,,unknown_frees,1
+
+# info of the file itself
+$ printf "7: malloc 0x10 5\n7: free 0x20\n" >a.txt; memreplay info a.txt | sed -n "/^import/,/^\$/p" | grep .
+import
+  format                android
+  exact                 no
+  unknown_frees         1
+! memreplay: a.txt: imported from android: frees of blocks not in the trace, left out (1)
+
+# a defect is said where it is, and nothing is written
+$ printf "7: malloc 0x10 5\n7: malloc\n" >a.txt; memreplay convert a.txt b.jsonl; s=$?; ls b.jsonl 2>/dev/null; exit $s
+! memreplay: a.txt:2: expected "TID: CALL POINTER..." as memory_replay has it, found "7: malloc"
+? 1
+
+# ... or passed over
+$ printf "7: malloc 0x10 5\n7: malloc\n" | memreplay convert --lenient - - --to=jsonl
+{"format":"alloc-trace","version":1,"source":"android","import":{"format":"android"}}
+{"op":"malloc","id":1,"size":5,"tid":7}
+! memreplay: standard input: imported from android: lines skipped (1)
+! memreplay: standard input: skipped or mended: lines that are no events (1)
+! memreplay: standard output: 1 events written
+
+# options that the format does not know
+$ memreplay info --device=0 small.jsonl
+! memreplay: small.jsonl: traces of this format are not of devices
+? 2
+
+# ... the other of them
+$ memreplay info --free-at=requested small.jsonl
+! memreplay: small.jsonl: in traces of this format a free is one event, not two
+? 2
