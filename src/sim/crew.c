@@ -1,119 +1,139 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/crew.h"
 
+#include <sched.h>
+#include <stdlib.h>
+
 #include "base/error.h"
 
-static enum mr_status
-advance(struct mr_worker *worker, struct mr_group *group)
+/*
+ * How often a thread without work looks for some before it sleeps: some 0.1 ms,
+ * more than there is between two batches. Waking a thread costs as much as a
+ * small batch, and on a busy machine it may wake where the waker runs. Each look
+ * gives the processor away, so that waiting takes nothing from those who work.
+ */
+#define LOOKS 200
+
+struct mr_crew_thread {
+	struct mr_crew *crew;
+	unsigned worker;
+	pthread_t thread;
+};
+
+/* Whether a thread has nothing to wait for: the caller waits for the last task. */
+static bool
+is_over(struct mr_crew *crew, unsigned worker)
 {
-	const struct mr_batch *batch = worker->sweep->current;
-	enum mr_status st = MR_OK;
+	return worker ? atomic_load(&crew->stop) : !atomic_load(&crew->open);
+}
 
-	while (group && !st) {
-		struct mr_group *rejecting;
-		size_t from = group->at;
+static bool
+is_idle(struct mr_crew *crew, unsigned worker)
+{
+	return !atomic_load(&crew->todo) && !is_over(crew, worker);
+}
 
-		st = mr_group_advance(group, &worker->sweep->scene, batch->steps,
-			batch->count, &worker->spare, &rejecting, &worker->failure);
-		worker->state_events += group->at - from;
-		if (rejecting)
-			mr_group_push(&worker->todo, rejecting);
-		if (!st && group->at < batch->count)
-			continue;
-		if (!st && worker->sweep->joining)
-			mr_group_hash(group, &worker->sweep->scene);
-		mr_group_push(&worker->done, group);
-		group = worker->todo;
-		if (group)
-			worker->todo = group->next;
-	}
-	return st;
+/* Takes a task, waiting for one; NULL: it is over. */
+static struct mr_task *
+take(struct mr_crew *crew, unsigned worker)
+{
+	struct mr_task *task;
+	int looks;
+
+	do {
+		for (looks = 0; looks < LOOKS && is_idle(crew, worker); looks++)
+			sched_yield();
+		pthread_mutex_lock(&crew->lock);
+		while (looks == LOOKS && is_idle(crew, worker)) {
+			crew->sleepers++;
+			pthread_cond_wait(&crew->change, &crew->lock);
+			crew->sleepers--;
+		}
+		task = atomic_load(&crew->todo);
+		if (task)
+			atomic_store(&crew->todo, task->next);
+		pthread_mutex_unlock(&crew->lock);
+	} while (!task && !is_over(crew, worker));
+	return task;
 }
 
 static void
-work(struct mr_worker *worker)
+wake_all(struct mr_crew *crew)
 {
-	struct mr_sweep *sweep = worker->sweep;
+	pthread_mutex_lock(&crew->lock);
+	if (crew->sleepers)
+		pthread_cond_broadcast(&crew->change);
+	pthread_mutex_unlock(&crew->lock);
+}
 
-	while (!worker->failure.status) {
-		size_t i = atomic_fetch_add(&sweep->next_group, 1);
+static void
+work(struct mr_crew *crew, unsigned worker)
+{
+	struct mr_task *task;
 
-		if (i >= sweep->group_count)
-			return;
-		struct mr_group *group = sweep->groups[i];
-
-		sweep->groups[i] = NULL;
-		advance(worker, group);
+	while ((task = take(crew, worker))) {
+		crew->work(crew->context, worker, task);
+		if (atomic_fetch_sub(&crew->open, 1) == 1)
+			wake_all(crew);
 	}
 }
 
 static void *
-run_worker(void *context)
+run_thread(void *context)
 {
-	struct mr_worker *worker = context;
-	struct mr_sweep *sweep = worker->sweep;
-	uint64_t round = 0;
+	struct mr_crew_thread *thread = context;
 
-	pthread_mutex_lock(&sweep->lock);
-	for (;;) {
-		while (sweep->round == round && !sweep->stop)
-			pthread_cond_wait(&sweep->change, &sweep->lock);
-		if (sweep->stop)
-			break;
-		round = sweep->round;
-		pthread_mutex_unlock(&sweep->lock);
-		work(worker);
-		pthread_mutex_lock(&sweep->lock);
-		if (--sweep->busy == 0)
-			pthread_cond_broadcast(&sweep->change);
-	}
-	pthread_mutex_unlock(&sweep->lock);
+	work(thread->crew, thread->worker);
 	return NULL;
 }
 
 enum mr_status
-mr_crew_hire(struct mr_sweep *sweep, unsigned *started, struct mr_error *err)
+mr_crew_hire(struct mr_crew *crew, unsigned jobs, mr_task_work carry_out, void *context,
+	struct mr_error *err)
 {
-	for (*started = 1; *started < sweep->jobs; ++*started)
-		if (pthread_create(&sweep->workers[*started].thread, NULL, run_worker,
-			    &sweep->workers[*started]))
+	*crew = (struct mr_crew){.work = carry_out, .context = context, .jobs = jobs};
+	pthread_mutex_init(&crew->lock, NULL);
+	pthread_cond_init(&crew->change, NULL);
+	crew->threads = calloc(jobs, sizeof(*crew->threads));
+	if (!crew->threads)
+		return mr_fail_memory(err);
+	for (; crew->started + 1 < jobs; crew->started++) {
+		struct mr_crew_thread *thread = &crew->threads[crew->started];
+
+		thread->crew = crew;
+		thread->worker = crew->started + 1;
+		if (pthread_create(&thread->thread, NULL, run_thread, thread))
 			return mr_fail(err, MR_ENOMEM, "cannot start a thread");
+	}
 	return MR_OK;
 }
 
 void
-mr_crew_start(struct mr_sweep *sweep)
+mr_crew_add(struct mr_crew *crew, struct mr_task *task)
 {
-	atomic_store(&sweep->next_group, 0);
-	if (sweep->jobs == 1)
-		return;
-	pthread_mutex_lock(&sweep->lock);
-	sweep->round++;
-	sweep->busy = sweep->jobs - 1;
-	pthread_cond_broadcast(&sweep->change);
-	pthread_mutex_unlock(&sweep->lock);
+	atomic_fetch_add(&crew->open, 1);
+	pthread_mutex_lock(&crew->lock);
+	task->next = atomic_load(&crew->todo);
+	atomic_store(&crew->todo, task);
+	if (crew->sleepers)
+		pthread_cond_signal(&crew->change);
+	pthread_mutex_unlock(&crew->lock);
 }
 
 void
-mr_crew_finish(struct mr_sweep *sweep)
+mr_crew_finish(struct mr_crew *crew)
 {
-	work(&sweep->workers[0]);
-	if (sweep->jobs == 1)
-		return;
-	pthread_mutex_lock(&sweep->lock);
-	while (sweep->busy)
-		pthread_cond_wait(&sweep->change, &sweep->lock);
-	pthread_mutex_unlock(&sweep->lock);
+	work(crew, 0);
 }
 
 void
-mr_crew_dismiss(struct mr_sweep *sweep, unsigned started)
+mr_crew_dismiss(struct mr_crew *crew)
 {
-	pthread_mutex_lock(&sweep->lock);
-	sweep->stop = true;
-	pthread_cond_broadcast(&sweep->change);
-	pthread_mutex_unlock(&sweep->lock);
-	for (unsigned j = 1; j < started; j++)
-		pthread_join(sweep->workers[j].thread, NULL);
-	sweep->stop = false;
+	atomic_store(&crew->stop, true);
+	wake_all(crew);
+	for (unsigned i = 0; i < crew->started; i++)
+		pthread_join(crew->threads[i].thread, NULL);
+	free(crew->threads);
+	pthread_cond_destroy(&crew->change);
+	pthread_mutex_destroy(&crew->lock);
 }

@@ -3,26 +3,51 @@
 #define MR_SIM_CREW_H
 
 /*
- * The threads of a sweep. Each carries out the current batch on one group
- * after the other; the calling thread is one of them.
+ * A crew of threads with one list of tasks. The calling thread is one of them:
+ * it adds tasks, does something else if it likes, then helps until all are done.
+ * A task that is being carried out may add others, so that nobody is idle while
+ * there is work to share.
  */
 
-#include "sim/sweep.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-/*
- * Starts the other threads; *started counts all, also on failure.
- *   MR_ENOMEM  the host gives no more threads
- */
-MR_MUST_CHECK enum mr_status mr_crew_hire(
-	struct mr_sweep *sweep, unsigned *started, struct mr_error *err);
+#include "memreplay/base.h"
 
-/* Ends the threads that were started. */
-void mr_crew_dismiss(struct mr_sweep *sweep, unsigned started);
+/* To be put at the front of what a task is about. */
+struct mr_task {
+	struct mr_task *next;
+};
 
-/* Lets the others begin with the current batch, and returns at once. */
-void mr_crew_start(struct mr_sweep *sweep);
+/* Carries out a task; worker is below jobs, and 0 the calling thread. */
+typedef void (*mr_task_work)(void *context, unsigned worker, struct mr_task *task);
 
-/* Helps them to its end. */
-void mr_crew_finish(struct mr_sweep *sweep);
+struct mr_crew {
+	mr_task_work work;
+	void *context;
+	unsigned jobs;
+	struct mr_crew_thread *threads; /* all but the calling one */
+	unsigned started;
+	_Atomic(struct mr_task *) todo; /* changed under the lock only, as what follows */
+	atomic_size_t open;             /* tasks not done yet: on the list, or in hand */
+	atomic_bool stop;
+	unsigned sleepers;
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+};
+
+/* Starts jobs - 1 threads. mr_crew_dismiss() also after failure. MR_ENOMEM. */
+MR_MUST_CHECK enum mr_status mr_crew_hire(struct mr_crew *crew, unsigned jobs,
+	mr_task_work work, void *context, struct mr_error *err);
+
+void mr_crew_add(struct mr_crew *crew, struct mr_task *task);
+
+/* Works until all tasks are done, those included that they add. */
+void mr_crew_finish(struct mr_crew *crew);
+
+/* Ends the threads; nothing is left to do. */
+void mr_crew_dismiss(struct mr_crew *crew);
 
 #endif

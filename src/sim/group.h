@@ -26,6 +26,7 @@
 
 #include "memreplay/base.h"
 #include "memreplay/result.h"
+#include "sim/crew.h"
 #include "sim/ranks.h"
 
 /* Sums, and below them highest values, over a stretch of events. */
@@ -49,6 +50,7 @@ struct mr_lane {
 };
 
 struct mr_group {
+	struct mr_task task; /* to be advanced */
 	uint64_t active;
 	uint64_t cached;
 	uint64_t cached_blocks;

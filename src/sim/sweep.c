@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "sim/crew.h"
 
 /*
  * Events are read in batches. Each batch is carried out group by group, so that
@@ -135,16 +134,12 @@ add_group(struct mr_sweep *sweep, struct mr_group *group, struct mr_error *err)
 	return MR_OK;
 }
 
-/* Gathers what the workers have advanced, or why they could not. */
+/* Gathers what the workers have advanced. */
 static enum mr_status
 collect(struct mr_sweep *sweep, struct mr_error *err)
 {
 	enum mr_status st = MR_OK;
 
-	for (unsigned j = 0; j < sweep->jobs; j++)
-		if (sweep->workers[j].failure.status)
-			return mr_fail_memory(err);
-	sweep->group_count = 0;
 	for (unsigned j = 0; j < sweep->jobs && !st; j++) {
 		struct mr_worker *worker = &sweep->workers[j];
 
@@ -276,12 +271,54 @@ plan_joining(struct mr_sweep *sweep)
 
 /* --- the run */
 
+/* Advances a group to the end of the batch; what is parted off, others may take. */
+static void
+advance(void *context, unsigned number, struct mr_task *task)
+{
+	struct mr_sweep *sweep = context;
+	struct mr_worker *worker = &sweep->workers[number];
+	struct mr_group *group = (struct mr_group *)task, *rejecting;
+	const struct mr_batch *batch = sweep->current;
+
+	while (group->at < batch->count && !worker->failure.status) {
+		size_t from = group->at;
+
+		worker->failure.status =
+			mr_group_advance(group, &sweep->scene, batch->steps, batch->count,
+				&worker->spare, &rejecting, &worker->failure);
+		worker->state_events += group->at - from;
+		if (rejecting)
+			mr_crew_add(&sweep->crew, &rejecting->task);
+	}
+	if (sweep->joining)
+		mr_group_hash(group, &sweep->scene);
+	mr_group_push(&worker->done, group);
+}
+
+/* Advances all groups through the current batch, and reads the next meanwhile. */
+static enum mr_status
+run_batch(struct mr_sweep *sweep, struct mr_batch *ahead, mr_next_event next,
+	void *source, struct mr_error *err)
+{
+	enum mr_status st;
+
+	for (size_t i = 0; i < sweep->group_count; i++)
+		mr_crew_add(&sweep->crew, &sweep->groups[i]->task);
+	sweep->group_count = 0;
+	st = read_batch(sweep, ahead, next, source, err);
+	mr_crew_finish(&sweep->crew);
+	for (unsigned j = 0; j < sweep->jobs; j++)
+		if (sweep->workers[j].failure.status)
+			return mr_fail_memory(err);
+	return st;
+}
+
 static enum mr_status
 run_batches(
 	struct mr_sweep *sweep, mr_next_event next, void *source, struct mr_error *err)
 {
 	struct mr_batch *ahead = &sweep->batches[1];
-	enum mr_status st, reading;
+	enum mr_status st;
 
 	sweep->current = &sweep->batches[0];
 	sweep->current->last = ahead->last = false;
@@ -292,12 +329,8 @@ run_batches(
 		ahead->slot_count = sweep->current->slot_count;
 		ahead->last = sweep->current->last;
 		plan_joining(sweep);
-		mr_crew_start(sweep);
-		reading = read_batch(sweep, ahead, next, source, err);
-		mr_crew_finish(sweep);
-		if (reading)
-			return reading;
-		if ((st = collect(sweep, err)) || (st = tidy(sweep, err)))
+		if ((st = run_batch(sweep, ahead, next, source, err)) ||
+			(st = collect(sweep, err)) || (st = tidy(sweep, err)))
 			break;
 		struct mr_batch *swap = sweep->current;
 
@@ -311,12 +344,11 @@ enum mr_status
 mr_sweep_run(
 	struct mr_sweep *sweep, mr_next_event next, void *source, struct mr_error *err)
 {
-	unsigned started;
-	enum mr_status st = mr_crew_hire(sweep, &started, err);
+	enum mr_status st = mr_crew_hire(&sweep->crew, sweep->jobs, advance, sweep, err);
 
 	if (!st)
 		st = run_batches(sweep, next, source, err);
-	mr_crew_dismiss(sweep, started);
+	mr_crew_dismiss(&sweep->crew);
 	for (unsigned j = 0; j < sweep->jobs; j++) {
 		sweep->state_events += sweep->workers[j].state_events;
 		sweep->workers[j].state_events = 0;
@@ -394,8 +426,6 @@ mr_sweep_new(struct mr_sweep **out, const struct mr_policy *policy,
 	sweep = calloc(1, sizeof(*sweep));
 	if (!sweep)
 		return mr_fail_memory(err);
-	pthread_mutex_init(&sweep->lock, NULL);
-	pthread_cond_init(&sweep->change, NULL);
 	sweep->jobs = options->jobs ? options->jobs : 1;
 	sweep->batch_size = BATCH_MIN;
 	sweep->memory_limit = policy->memory_limit;
@@ -406,8 +436,6 @@ mr_sweep_new(struct mr_sweep **out, const struct mr_policy *policy,
 		st = mr_fail_memory(err);
 		goto out;
 	}
-	for (unsigned j = 0; j < sweep->jobs; j++)
-		sweep->workers[j].sweep = sweep;
 	if (!(st = mr_ranks_init(&sweep->scene.ranks, policy, err)))
 		st = set_limits(sweep, options, err);
 out:
@@ -437,12 +465,9 @@ mr_sweep_free(struct mr_sweep *sweep)
 	for (size_t i = 0; i < sweep->group_count; i++)
 		mr_group_free(sweep->groups[i]);
 	for (unsigned j = 0; sweep->workers && j < sweep->jobs; j++) {
-		free_list(sweep->workers[j].todo);
 		free_list(sweep->workers[j].done);
 		free_list(sweep->workers[j].spare);
 	}
-	pthread_cond_destroy(&sweep->change);
-	pthread_mutex_destroy(&sweep->lock);
 	mr_ranks_fini(&sweep->scene.ranks);
 	free(sweep->batches[0].steps);
 	free(sweep->batches[1].steps);

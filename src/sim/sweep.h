@@ -4,12 +4,8 @@
 
 /*
  * What a sweep is made of, for the files that share the work: sweep.c reads
- * and steers, crew.c carries out a batch on several threads, points.c tells
- * what came of it.
+ * and steers, points.c tells what came of it.
  */
-
-#include <pthread.h>
-#include <stdatomic.h>
 
 #include "memreplay/sweep.h"
 #include "sim/group.h"
@@ -22,9 +18,6 @@ struct mr_batch {
 };
 
 struct mr_worker {
-	struct mr_sweep *sweep;
-	pthread_t thread;
-	struct mr_group *todo;  /* parted off, to be advanced */
 	struct mr_group *done;  /* advanced to the end of the batch */
 	struct mr_group *spare; /* memory of groups out of use */
 	uint64_t state_events;
@@ -52,13 +45,8 @@ struct mr_sweep {
 	struct mr_batch *current;
 
 	unsigned jobs;
-	struct mr_worker *workers; /* the first is the calling thread */
-	atomic_size_t next_group;
-	pthread_mutex_t lock; /* over the three below */
-	pthread_cond_t change;
-	uint64_t round; /* of the workers' work */
-	unsigned busy;  /* workers still in it */
-	bool stop;
+	struct mr_worker *workers;
+	struct mr_crew crew;
 
 	struct mr_point *points;
 	size_t point_count;
