@@ -15,6 +15,7 @@
 #include "memreplay/replay.h"
 
 extern const struct mr_command mr_cmd_convert;
+extern const struct mr_command mr_cmd_diff;
 extern const struct mr_command mr_cmd_info;
 extern const struct mr_command mr_cmd_record;
 extern const struct mr_command mr_cmd_replay;
@@ -29,6 +30,7 @@ static const struct mr_command *const commands[] = {
 	&mr_cmd_simulate,
 	&mr_cmd_sweep,
 	&mr_cmd_tune,
+	&mr_cmd_diff,
 	&mr_cmd_verify,
 	&mr_cmd_info,
 	&mr_cmd_convert,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 static double
 quotient(const struct mr_cell *cell)
 {
-	if (cell->kind == MR_CELL_REAL)
+	if (cell->kind != MR_CELL_NUMBER)
 		return cell->real;
 	return cell->divisor ? (double)cell->number / (double)cell->divisor : 0;
 }
@@ -37,6 +38,7 @@ mr_cell_raw(char text[MR_CELL_SIZE], const struct mr_cell *cell)
 	case MR_CELL_FLAG:
 		return strcpy(text, cell->number ? "true" : "false");
 	case MR_CELL_REAL:
+	case MR_CELL_CHANGE:
 		return print_real(text, cell->real);
 	case MR_CELL_NUMBER:
 		break;
@@ -80,6 +82,30 @@ print_number(char text[MR_CELL_SIZE], const struct mr_cell *cell)
 	return text;
 }
 
+/* As the same amount without a sign, but counts stay whole. */
+static const char *
+print_change(char text[MR_CELL_SIZE], const struct mr_cell *cell)
+{
+	struct mr_cell amount = {MR_CELL_REAL, cell->unit, .real = fabs(cell->real)};
+	char unsigned_text[MR_CELL_SIZE];
+
+	if (cell->unit == MR_UNIT_COUNT) {
+		amount.kind = MR_CELL_NUMBER;
+		amount.number = (uint64_t)amount.real;
+	}
+	if (cell->unit == MR_UNIT_RATIO)
+		snprintf(unsigned_text, sizeof(unsigned_text), "%.2f %%",
+			amount.real * 100);
+	else
+		print_number(unsigned_text, &amount);
+	snprintf(text, MR_CELL_SIZE, "%s%.*s",
+		cell->real > 0           ? "+"
+			: cell->real < 0 ? "-"
+					 : "",
+		MR_CELL_SIZE - 2, unsigned_text);
+	return text;
+}
+
 const char *
 mr_cell_human(char text[MR_CELL_SIZE], const struct mr_cell *cell)
 {
@@ -89,6 +115,8 @@ mr_cell_human(char text[MR_CELL_SIZE], const struct mr_cell *cell)
 		return strcpy(text, "-");
 	case MR_CELL_FLAG:
 		return strcpy(text, cell->number ? "yes" : "no");
+	case MR_CELL_CHANGE:
+		return print_change(text, cell);
 	case MR_CELL_NUMBER:
 	case MR_CELL_REAL:
 		break;

@@ -84,6 +84,12 @@ mr_doc_real(struct mr_doc *doc, const char *key, enum mr_unit unit, double real)
 }
 
 void
+mr_doc_change(struct mr_doc *doc, const char *key, enum mr_unit unit, double change)
+{
+	add(doc, key, (struct mr_cell){MR_CELL_CHANGE, unit, .real = change});
+}
+
+void
 mr_doc_text(struct mr_doc *doc, const char *key, const char *text)
 {
 	char *copy = strdup(text);

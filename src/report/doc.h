@@ -22,6 +22,7 @@
 enum mr_cell_kind {
 	MR_CELL_NUMBER, /* number in unit; a ratio is number / divisor */
 	MR_CELL_REAL,   /* real in unit: means, and times below 1 ns */
+	MR_CELL_CHANGE, /* real in unit, with its sign */
 	MR_CELL_TEXT,
 	MR_CELL_FLAG, /* number is 0 or 1 */
 	MR_CELL_NONE  /* there is no such figure: null in JSON */
@@ -70,6 +71,7 @@ void mr_doc_bytes(struct mr_doc *doc, const char *key, uint64_t bytes);
 void mr_doc_ns(struct mr_doc *doc, const char *key, uint64_t ns);
 void mr_doc_ratio(struct mr_doc *doc, const char *key, uint64_t number, uint64_t divisor);
 void mr_doc_real(struct mr_doc *doc, const char *key, enum mr_unit unit, double real);
+void mr_doc_change(struct mr_doc *doc, const char *key, enum mr_unit unit, double change);
 void mr_doc_text(struct mr_doc *doc, const char *key, const char *text);
 void mr_doc_flag(struct mr_doc *doc, const char *key, bool flag);
 void mr_doc_none(struct mr_doc *doc, const char *key);

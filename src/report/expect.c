@@ -10,8 +10,6 @@
 #include "base/units.h"
 #include "report/doc.h"
 
-#define MAX_NAME 64
-
 /* Longer ones first: the first that fits is meant. */
 static const struct {
 	const char *sign;
@@ -47,29 +45,29 @@ bad_ratio(struct mr_error *err, const char *text)
 		err, MR_EINVAL, "\"%s\" is not a ratio: expected 0.95 or 95%%", text);
 }
 
-/* Reads 0.95 or 95% as a fraction, exactly. */
-static enum mr_status
-parse_ratio(struct mr_expect *expect, const char *text, struct mr_error *err)
+enum mr_status
+mr_ratio_parse(
+	uint64_t *number, uint64_t *divisor, const char *text, struct mr_error *err)
 {
 	const char *at = text;
 	bool digits = false, point = false;
 
-	expect->number = 0;
-	expect->divisor = 1;
+	*number = 0;
+	*divisor = 1;
 	for (; isdigit((unsigned char)*at) || (*at == '.' && !point); at++) {
 		if (*at == '.') {
 			point = true;
 			continue;
 		}
-		if (expect->number > UINT64_C(10000000000000000) ||
-			expect->divisor > UINT64_C(10000000000000000))
+		if (*number > UINT64_C(10000000000000000) ||
+			*divisor > UINT64_C(10000000000000000))
 			return bad_ratio(err, text);
-		expect->number = expect->number * 10 + (uint64_t)(*at - '0');
-		expect->divisor *= point ? 10 : 1;
+		*number = *number * 10 + (uint64_t)(*at - '0');
+		*divisor *= point ? 10 : 1;
 		digits = true;
 	}
 	if (*at == '%') {
-		expect->divisor *= 100;
+		*divisor *= 100;
 		at++;
 	}
 	return digits && !*at ? MR_OK : bad_ratio(err, text);
@@ -81,7 +79,7 @@ parse_value(struct mr_expect *expect, const char *text, struct mr_error *err)
 	expect->divisor = 1;
 	switch (expect->metric->unit) {
 	case MR_UNIT_RATIO:
-		return parse_ratio(expect, text, err);
+		return mr_ratio_parse(&expect->number, &expect->divisor, text, err);
 	case MR_UNIT_BYTES:
 		return mr_size_parse(&expect->number, text, err);
 	case MR_UNIT_COUNT:
@@ -91,9 +89,8 @@ parse_value(struct mr_expect *expect, const char *text, struct mr_error *err)
 	return mr_count_parse(&expect->number, text, err);
 }
 
-/* The metric's own name in one with its section before it. */
-static const char *
-strip_section(const char *name)
+const char *
+mr_metric_bare_name(const char *name)
 {
 	static const char *const sections[] = {"result.", "limit_enforcement."};
 
@@ -107,7 +104,7 @@ static enum mr_status
 find_metric(struct mr_expect *out, const char *name, const struct mr_metric *rows,
 	size_t count, struct mr_error *err)
 {
-	struct mr_nearest nearest = {.text = strip_section(name)};
+	struct mr_nearest nearest = {.text = mr_metric_bare_name(name)};
 
 	for (size_t i = 0; i < count; i++) {
 		if (!strcmp(rows[i].name, nearest.text)) {
@@ -140,18 +137,26 @@ copy_trimmed(char *out, size_t size, const char *text, size_t length)
 	return true;
 }
 
+bool
+mr_expect_split(const char *text, char name[MR_NAME_SIZE], enum mr_relation *relation,
+	char value[MR_NAME_SIZE])
+{
+	size_t length = strcspn(text, "<>=!");
+	const char *rest = parse_relation(relation, text + length);
+
+	return rest && copy_trimmed(name, MR_NAME_SIZE, text, length) && *name &&
+		copy_trimmed(value, MR_NAME_SIZE, rest, strlen(rest)) && *value;
+}
+
 enum mr_status
 mr_expect_parse(struct mr_expect *out, const char *text, const struct mr_metric *rows,
 	size_t count, struct mr_error *err)
 {
-	char name[MAX_NAME], value[MAX_NAME];
-	size_t length = strcspn(text, "<>=!");
-	const char *rest = parse_relation(&out->relation, text + length);
+	char name[MR_NAME_SIZE], value[MR_NAME_SIZE];
 	enum mr_status status;
 
 	out->text = text;
-	if (!rest || !copy_trimmed(name, sizeof(name), text, length) || !*name ||
-		!copy_trimmed(value, sizeof(value), rest, strlen(rest)) || !*value)
+	if (!mr_expect_split(text, name, &out->relation, value))
 		return mr_fail(err, MR_EINVAL,
 			"\"%s\" is not \"METRIC OP VALUE\" with OP one of "
 			">= <= > < == !=",

@@ -35,6 +35,19 @@ struct mr_expect {
 MR_MUST_CHECK enum mr_status mr_expect_parse(struct mr_expect *out, const char *text,
 	const struct mr_metric *rows, size_t count, struct mr_error *err);
 
+#define MR_NAME_SIZE 64
+
+/* Takes an expectation apart, without blanks; false if it is malformed. */
+bool mr_expect_split(const char *text, char name[MR_NAME_SIZE],
+	enum mr_relation *relation, char value[MR_NAME_SIZE]);
+
+/* Reads 0.95 or 95% as a fraction, exactly. MR_EINVAL: it is neither. */
+MR_MUST_CHECK enum mr_status mr_ratio_parse(
+	uint64_t *number, uint64_t *divisor, const char *text, struct mr_error *err);
+
+/* The metric's own name in one with its section before it. */
+const char *mr_metric_bare_name(const char *name);
+
 #define MR_FOUND_SIZE 96
 
 /*

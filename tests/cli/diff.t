@@ -1,0 +1,118 @@
+# what a knob changes, largest first
+$ memreplay diff silent.jsonl --with cache_limit=100 2>err | grep -A 2 "^policy"
+policy
+  knob              a      b
+  cache_limit  1000 B  100 B
+
+# two traces under one policy
+$ memreplay diff small.jsonl differs.jsonl -f csv | grep "a,,\|b,,file\|policy"
+a,,file,small.jsonl
+a,,from,trace
+a,,workload,small
+a,,events,19
+a,,policy,mlx-cpu
+b,,file,differs.jsonl
+b,,policy,mlx-cpu
+
+# two policies
+$ memreplay diff small.jsonl --with policy=none -f json | grep -A 6 "\"hits\""
+			"metric":	"hits",
+			"a":	1,
+			"b":	0,
+			"change":	-1,
+			"relative":	-1,
+			"verdict":	"worse"
+		}, {
+
+# a trace in one reading from a pipe
+$ cat small.jsonl | memreplay diff - --with policy=none -e hits==-1 -e misses==+1 -e misses==+20% >table
+
+# a saved result against itself, and against its trace, changes nothing
+$ memreplay simulate small.jsonl -f json >a.json; memreplay diff a.json a.json -f json | grep -w "changed\|changes"; memreplay diff a.json small.jsonl -f json | grep -w "changed\|from"
+		"changed":	0
+	"changes":	[]
+		"from":	"saved result",
+		"from":	"trace",
+		"changed":	0
+
+# the gate: an expectation on the change that does not hold
+$ memreplay simulate small.jsonl -f json -p none >a.json; memreplay diff a.json small.jsonl -e "misses<=+1%" -e "peak_cached_bytes<=+10%" -e "hits>=-5" -e "hit_rate<=+0.1" >table
+! memreplay: expected peak_cached_bytes<=+10%, found +300 B, from 0
+! memreplay: expected hit_rate<=+0.1, found +16.67 %, from 0
+? 3
+
+# knobs of saved results are compared
+$ memreplay simulate small.jsonl -f json --set page=1 >a.json; memreplay simulate small.jsonl -f json -l unlimited >b.json 2>err; memreplay diff a.json b.json | grep -A 3 "^policy"
+policy
+  knob              a          b
+  cache_limit  1000 B  unlimited
+  page            1 B      4 KiB
+
+# a saved result may be gzipped
+$ memreplay simulate small.jsonl -f json | gzip >a.json.gz; memreplay diff a.json.gz small.jsonl -e events==0 >table
+
+# replays: each backend with its like
+$ memreplay replay small.jsonl -f json >r.json; memreplay diff r.json r.json -e hits==0 -e peak_rss_bytes==0 -e malloc_ns_p50==0 | grep -c "changed  *0$"
+1
+
+# a replay and a simulation have the counts in common
+$ memreplay replay small.jsonl -f json >r.json; memreplay diff r.json small.jsonl -e hits==0 | grep -c "changed  *0$"; memreplay diff small.jsonl r.json -e wall_ns==0 >table
+1
+! memreplay: expected wall_ns==0, found no such figure on both sides
+? 3
+
+# a number that a double cannot hold is refused by name
+$ memreplay simulate small.jsonl -f json | sed "s/\"hits\":.*/\"hits\": 9007199254740994,/" >a.json; memreplay diff a.json small.jsonl
+! memreplay: a.json: "hits" is not a whole number up to 2^53
+? 1
+
+# and one that is no count
+$ memreplay simulate small.jsonl -f json | sed "s/\"frees\":.*/\"frees\": 1.5,/" >a.json; memreplay diff small.jsonl a.json
+! memreplay: a.json: "frees" is not a whole number up to 2^53
+? 1
+
+# JSON that is neither
+$ echo "{\"policy\": {}}" >a.json; memreplay diff a.json small.jsonl
+!~ memreplay: a.json:
+? 1
+
+# --with is for a simulation
+$ memreplay simulate small.jsonl -f json >a.json; memreplay diff a.json a.json --with page=1
+! memreplay: diff: --with asks for a simulation, but a.json is a saved result
+! Try 'memreplay diff --help'.
+? 2
+
+# a result alone
+$ memreplay simulate small.jsonl -f json >a.json; memreplay diff a.json
+! memreplay: diff: there is nothing to compare: expected B, or --with
+! Try 'memreplay diff --help'.
+? 2
+
+# a knob that does not exist
+$ memreplay diff nothere --with pages=3
+! memreplay: diff: --with: there is no knob "pages"; did you mean page?
+! Try 'memreplay diff --help'.
+? 2
+
+# a policy that does not exist
+$ memreplay diff nothere --with policy=best
+! memreplay: diff: --with: no policy is called "best"
+! Try 'memreplay diff --help'.
+? 2
+
+# a change without a sign
+$ memreplay diff nothere --with page=3 -e "hits>=5"
+! memreplay: diff: --expect: "5" is not a change: expected a sign, as in +10%, -5 or 0
+! Try 'memreplay diff --help'.
+? 2
+
+# no such metric
+$ memreplay diff nothere --with page=3 -e "hitz>=+5"
+! memreplay: diff: --expect: there is no metric "hitz"; did you mean hits?
+! Try 'memreplay diff --help'.
+? 2
+
+# no such file
+$ memreplay diff small.jsonl nothere
+!~ memreplay: nothere: 
+? 1
