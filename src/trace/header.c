@@ -335,3 +335,21 @@ mr_trailer_print(char **out, const char *json, uint64_t events, struct mr_error 
 	snprintf(first, sizeof(first), "\"events\":%" PRIu64, events);
 	return rewrite(out, json ? json : "{}", first, keys, err);
 }
+
+enum mr_status
+mr_header_set(char **out, const char *json, const char *key, const char *value,
+	struct mr_error *err)
+{
+	const char *const keys[] = {key, key};
+	enum mr_status st;
+	char *first;
+
+	*out = NULL;
+	first = malloc(strlen(key) + strlen(value) + sizeof("\"\":"));
+	if (!first)
+		return mr_fail_memory(err);
+	stpcpy(stpcpy(stpcpy(stpcpy(first, "\""), key), "\":"), value);
+	st = rewrite(out, json, first, keys, err);
+	free(first);
+	return st;
+}

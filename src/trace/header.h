@@ -48,6 +48,15 @@ MR_MUST_CHECK enum mr_status mr_header_print(
 	char **out, const char *json, struct mr_error *err);
 
 /*
+ * Makes of any JSON object one in which key has the given JSON text as its
+ * value. *out is the caller's.
+ *   MR_EINVAL  not a JSON object
+ *   MR_ENOMEM
+ */
+MR_MUST_CHECK enum mr_status mr_header_set(char **out, const char *json, const char *key,
+	const char *value, struct mr_error *err);
+
+/*
  * Makes the JSON object of an end mark: json (NULL: {}), with the number of
  * events set. *out is the caller's.
  *   MR_EINVAL  not a JSON object
