@@ -14,6 +14,7 @@
 #include "memreplay/cache.h"
 #include "oracle.h"
 #include "rules.h"
+#include "suite.h"
 #include "walk.h"
 
 #define ROUNDS    20   /* of each row, each with a seed of its own */
@@ -456,8 +457,6 @@ main(void)
 	int rows_count = (int)(sizeof(rows) / sizeof(rows[0]));
 	Suite *suite = suite_create("alloc");
 	TCase *tcase = tcase_create("alloc");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 0);
 	tcase_add_test(tcase, refuses_options);
@@ -468,9 +467,5 @@ main(void)
 	tcase_add_loop_test(tcase, follows_rules, 0, (int)rules_count);
 	tcase_add_loop_test(tcase, equals_oracle, 0, rows_count);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

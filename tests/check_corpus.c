@@ -4,10 +4,10 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kit.h"
+#include "suite.h"
 
 #define ROWS_MAX 512
 
@@ -161,8 +161,6 @@ main(void)
 {
 	Suite *suite = suite_create("corpus");
 	TCase *tcase = tcase_create("corpus");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tcase, files_give_their_answers);
 	tcase_add_test(tcase, table_is_complete);
@@ -170,8 +168,5 @@ main(void)
 		tcase, forms_mean_the_same, 0, sizeof(pairs) / sizeof(pairs[0]));
 	tcase_add_test(tcase, lenient_reading_ends);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

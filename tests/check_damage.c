@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "kit.h"
+#include "suite.h"
 #include "trace/block.h"
 
 #define EVENTS 600 /* in three blocks, see small_trace() */
@@ -317,8 +318,6 @@ main(void)
 {
 	Suite *suite = suite_create("damage");
 	TCase *tcase = tcase_create("damage");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tcase, 600); /* for valgrind */
 	tcase_add_loop_test(tcase, cut_anywhere, 0, 2);
@@ -328,8 +327,5 @@ main(void)
 	tcase_add_loop_test(tcase, endless_elements, 0, 3);
 	tcase_add_loop_test(tcase, unreadable_files, 0, 2);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

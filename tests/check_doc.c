@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "report/doc.h"
+#include "suite.h"
 
 /* What printing a document gives; the caller frees it. */
 static char *
@@ -149,8 +150,6 @@ main(void)
 {
 	Suite *suite = suite_create("doc");
 	TCase *tcase = tcase_create("doc");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tcase, facts_in_json);
 	tcase_add_test(tcase, facts_in_csv);
@@ -158,8 +157,5 @@ main(void)
 	tcase_add_test(tcase, rows_in_every_form);
 	tcase_add_test(tcase, a_document_without_memory_says_so);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

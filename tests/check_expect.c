@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Expectations: what is read, what holds, what is refused. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "report/expect.h"
+#include "suite.h"
 
 #define BIG UINT64_C(18446744073709551614)
 
@@ -105,16 +105,11 @@ main(void)
 {
 	Suite *suite = suite_create("expect");
 	TCase *tcase = tcase_create("expect");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(
 		tcase, expectations_hold_or_not, 0, sizeof(cases) / sizeof(cases[0]));
 	tcase_add_loop_test(
 		tcase, malformed_ones_are_refused, 0, sizeof(wrong) / sizeof(wrong[0]));
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

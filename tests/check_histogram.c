@@ -4,6 +4,7 @@
 
 #include "base/histogram.h"
 #include "base/median.h"
+#include "suite.h"
 
 /* Percentiles of the values 1 to last, step 1, each once. */
 static const struct {
@@ -128,8 +129,6 @@ main(void)
 {
 	Suite *suite = suite_create("histogram");
 	TCase *tests = tcase_create("histogram");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tests, percentile_of_a_range, 0,
 		(int)(sizeof(ranges) / sizeof(ranges[0])));
@@ -139,9 +138,5 @@ main(void)
 	tcase_add_test(tests, mean_and_max_are_exact);
 	tcase_add_test(tests, median_of_odd_and_even_numbers);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "replay/loop.h"
+#include "suite.h"
 
 #define PAGE 4096
 #define ROOM (4 * PAGE)
@@ -183,8 +184,6 @@ main(void)
 {
 	Suite *suite = suite_create("loop");
 	TCase *tests = tcase_create("loop");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tests, touches_the_requested_size, 0,
 		(int)(sizeof(touches) / sizeof(touches[0])));
@@ -193,9 +192,5 @@ main(void)
 	tcase_add_test(tests, times_each_call_once);
 	tcase_add_test(tests, calibration_leaves_histograms_empty);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

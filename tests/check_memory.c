@@ -11,6 +11,7 @@
 
 #include "memreplay/replay.h"
 #include "replay/memory.h"
+#include "suite.h"
 
 /* A tree of files as /proc and /sys show them; each row is one of them. */
 struct file {
@@ -193,8 +194,6 @@ main(void)
 {
 	Suite *suite = suite_create("memory");
 	TCase *tests = tcase_create("memory");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tests, available_memory_heeds_control_groups, 0,
 		(int)(sizeof(machines) / sizeof(machines[0])));
@@ -203,9 +202,5 @@ main(void)
 	tcase_add_test(tests, unknown_memory_is_said);
 	tcase_add_test(tests, resident_peak_starts_anew);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

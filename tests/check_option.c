@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/option.h"
+#include "suite.h"
 
 struct values {
 	bool flag;
@@ -156,8 +157,6 @@ main(void)
 {
 	Suite *suite = suite_create("option");
 	TCase *cases = tcase_create("option");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(cases, defaults_hold_where_nothing_is_given);
 	tcase_add_test(cases, values_land_in_the_struct);
@@ -166,8 +165,5 @@ main(void)
 	tcase_add_test(cases, a_list_is_bounded);
 	tcase_add_test(cases, help_ends_parsing);
 	suite_add_tcase(suite, cases);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
 #include "trace/profile.h"
 
 static struct mr_event
@@ -176,8 +177,6 @@ main(void)
 {
 	Suite *suite = suite_create("profile");
 	TCase *tcase = tcase_create("profile");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tcase, blocks_and_lifetimes);
 	tcase_add_test(tcase, sizes_fall_into_powers_of_two);
@@ -185,8 +184,5 @@ main(void)
 	tcase_add_test(tcase, only_so_many_marks_are_kept);
 	tcase_add_test(tcase, memory_is_bounded_however_many_sizes);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

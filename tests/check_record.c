@@ -13,6 +13,7 @@
 #include "record/launch.h"
 #include "record/merge.h"
 #include "record/store.h"
+#include "suite.h"
 
 #define CHUNK_COUNT 8
 
@@ -548,8 +549,6 @@ main(void)
 {
 	Suite *suite = suite_create("record");
 	TCase *cases = tcase_create("record");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(cases, events_of_all_threads_come_in_order);
 	tcase_add_test(cases, a_chunk_can_change_hands_and_span_others);
@@ -566,8 +565,5 @@ main(void)
 	tcase_add_test(cases, a_process_is_alive_only_as_itself);
 	tcase_add_test(cases, a_disk_that_is_too_slow_ends_the_recording);
 	suite_add_tcase(suite, cases);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -18,6 +18,7 @@
 #include "fragile.h"
 #include "memreplay/replay.h"
 #include "memreplay/sim.h"
+#include "suite.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -573,14 +574,7 @@ make_suite(void)
 int
 main(int argc, char **argv)
 {
-	SRunner *runner;
-	int failed;
-
 	if (argc > 1 && !strcmp(argv[1], MR_REPLAY_CHILD))
 		return mr_replay_child(argc, argv);
-	runner = srunner_create(make_suite());
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(make_suite());
 }

@@ -12,6 +12,7 @@
 #include "memreplay/sim.h"
 #include "oracle.h"
 #include "rules.h"
+#include "suite.h"
 #include "walk.h"
 
 #define ROUNDS 40   /* of each row, each with a seed of its own */
@@ -181,17 +182,11 @@ main(void)
 	int rows_count = (int)(sizeof(rows) / sizeof(rows[0]));
 	Suite *suite = suite_create("sim");
 	TCase *tcase = tcase_create("sim");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 0);
 	tcase_add_loop_test(tcase, follows_rules, 0, (int)rules_count);
 	tcase_add_loop_test(tcase, equals_oracle, 0, rows_count);
 	tcase_add_loop_test(tcase, runs_equal_steps, 0, rows_count);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

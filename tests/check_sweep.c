@@ -14,6 +14,7 @@
 #include "memreplay/sweep.h"
 #include "memreplay/tune.h"
 #include "oracle.h"
+#include "suite.h"
 #include "walk.h"
 
 struct events {
@@ -338,8 +339,6 @@ main(void)
 {
 	Suite *suite = suite_create("sweep");
 	TCase *tcase = tcase_create("sweep");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 300);
 	tcase_add_loop_test(tcase, full_walk_covers_all, 0, 8);
@@ -350,9 +349,5 @@ main(void)
 	tcase_add_test(tcase, policy_without_cache_is_refused);
 	tcase_add_test(tcase, tuning_keeps_its_promise);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "memreplay/cache.h"
+#include "suite.h"
 
 #define WORKERS     4
 #define STEPS       20000 /* of each worker */
@@ -248,15 +249,9 @@ main(void)
 {
 	Suite *suite = suite_create("threads");
 	TCase *tcase = tcase_create("threads");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 0);
 	tcase_add_loop_test(tcase, counters_add_up, 0, 2);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

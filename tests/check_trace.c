@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kit.h"
+#include "suite.h"
 #include "trace/event.h"
 
 #define JSON_LARGEST (UINT64_C(1) << 53)
@@ -356,8 +357,6 @@ main(void)
 {
 	Suite *suite = suite_create("trace");
 	TCase *tcase = tcase_create("trace");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tcase, 300); /* for valgrind */
 	tcase_add_loop_test(tcase, random_events_survive, 0, 22);
@@ -371,8 +370,5 @@ main(void)
 	tcase_add_test(tcase, manual_tells_the_truth);
 	tcase_add_test(tcase, slots_are_those_of_live_blocks);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Sizes, counts and times as people write them. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
+#include "suite.h"
 
 static const struct {
 	const char *text;
@@ -141,8 +141,6 @@ main(void)
 {
 	Suite *suite = suite_create("units");
 	TCase *tcase = tcase_create("units");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tcase, sizes_are_read, 0, sizeof(sizes) / sizeof(sizes[0]));
 	tcase_add_loop_test(tcase, other_text_is_refused, 0,
@@ -153,8 +151,5 @@ main(void)
 	tcase_add_test(tcase, exact_sizes_are_read_back);
 	tcase_add_test(tcase, counts_and_times_are_printed);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Each recorded figure, made wrong alone, is found and named. */
 #include <check.h>
-#include <stdlib.h>
 
 #include "memreplay/verify.h"
+#include "suite.h"
 
 #define CAP_HIT (MR_HAS_CAP | MR_HAS_HIT)
 
@@ -119,16 +119,11 @@ main(void)
 {
 	Suite *suite = suite_create("verify");
 	TCase *tcase = tcase_create("verify");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tcase, what_agrees_has_no_difference);
 	tcase_add_loop_test(
 		tcase, one_wrong_figure_is_named, 0, sizeof(wrong) / sizeof(wrong[0]));
 	tcase_add_test(tcase, a_wrong_hit_comes_before_a_later_difference);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kit.h"
+#include "suite.h"
 
 static const struct mr_event clear = {.op = MR_OP_CLEAR_CACHE};
 
@@ -262,8 +263,6 @@ main(void)
 {
 	Suite *suite = suite_create("writer");
 	TCase *tcase = tcase_create("writer");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tcase, bad_openings_are_refused, 0,
 		sizeof(openings) / sizeof(openings[0]));
@@ -277,8 +276,5 @@ main(void)
 	tcase_add_test(tcase, formats_can_be_named);
 	tcase_add_test(tcase, progress_ends_at_the_length);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -83,7 +83,7 @@ csv() {
 	run 0 --touch=none --format=csv "$trace" || return
 	[ "$(wc -l <"$work/out")" -eq 3 ] || return
 	awk -F, 'NR == 1 { n = NF } NF != n { exit 1 }' "$work/out" &&
-		has out '"exit 0"' && has out ",hit_rate," && has out ",malloc_ns_p99,"
+		has out ',exit 0' && has out ",hit_rate," && has out ",malloc_ns_p99,"
 }
 
 expectations() {

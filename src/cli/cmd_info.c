@@ -262,17 +262,14 @@ print(const struct mr_source *input, const struct mr_profile *profile,
 	return status;
 }
 
-/* Takes in the whole trace. Returns an exit status. */
-static int
-profile_trace(struct mr_profile *profile, struct mr_source *input)
+static enum mr_status
+take(void *profile, const struct mr_event *events, size_t count, struct mr_error *err)
 {
-	enum mr_status status;
+	enum mr_status status = MR_OK;
 
-	while (!(status = mr_source_next(input)))
-		for (size_t i = 0; i < input->count; i++)
-			if (mr_profile_add(profile, &input->events[i], &input->err))
-				return mr_source_failed(input);
-	return status == MR_END ? MR_EXIT_DONE : mr_source_failed(input);
+	for (size_t i = 0; i < count && !status; i++)
+		status = mr_profile_add(profile, &events[i], err);
+	return status;
 }
 
 static int
@@ -283,11 +280,9 @@ run_trace(struct mr_source *input, const struct mr_format_options *format)
 
 	if (mr_profile_new(&profile, &input->err))
 		return mr_source_failed(input);
-	status = profile_trace(profile, input);
-	if (!status) {
-		mr_source_remark(input);
+	status = mr_source_each(input, take, profile);
+	if (!status)
 		status = print(input, profile, format);
-	}
 	mr_profile_free(profile);
 	return status;
 }

@@ -32,18 +32,10 @@ static const struct mr_option_use uses[] = {
 	{0},
 };
 
-/* Runs the whole trace through sim. Returns an exit status. */
-static int
-simulate(struct mr_sim *sim, struct mr_source *input)
+static enum mr_status
+simulate(void *sim, const struct mr_event *events, size_t count, struct mr_error *err)
 {
-	enum mr_status status;
-
-	while (!(status = mr_source_next(input))) {
-		status = mr_sim_run(sim, input->events, input->count, &input->err);
-		if (status)
-			break;
-	}
-	return status == MR_END ? MR_EXIT_DONE : mr_source_failed(input);
+	return mr_sim_run(sim, events, count, err);
 }
 
 static int
@@ -75,9 +67,8 @@ run_trace(struct mr_source *input, const struct options *options,
 		    mr_reader_header(input->reader), &input->err) ||
 		mr_sim_new(&sim, &setup.policy, setup.keep_limits, &input->err))
 		return mr_source_failed(input);
-	status = simulate(sim, input);
+	status = mr_source_each(input, simulate, sim);
 	if (!status) {
-		mr_source_remark(input);
 		mr_setup_say_ignored(mr_sim_ignored_limits(sim));
 		mr_sim_result(sim, &result);
 		status = print(input, &setup, &result, &options->format);

@@ -21,16 +21,14 @@ static const struct mr_option_use uses[] = {
 	{0},
 };
 
-static int
-verify(struct mr_verifier *verifier, struct mr_source *input)
+static enum mr_status
+verify(void *verifier, const struct mr_event *events, size_t count, struct mr_error *err)
 {
-	enum mr_status status;
+	enum mr_status status = MR_OK;
 
-	while (!(status = mr_source_next(input)))
-		for (size_t i = 0; i < input->count; i++)
-			if (mr_verifier_step(verifier, &input->events[i], &input->err))
-				return mr_source_failed(input);
-	return status == MR_END ? MR_EXIT_DONE : mr_source_failed(input);
+	for (size_t i = 0; i < count && !status; i++)
+		status = mr_verifier_step(verifier, &events[i], err);
+	return status;
 }
 
 static void
@@ -109,9 +107,8 @@ run_trace(struct mr_source *input, const struct options *options)
 		    &input->err) ||
 		mr_verifier_new(&verifier, &setup.policy, &input->err))
 		return mr_source_failed(input);
-	status = verify(verifier, input);
+	status = mr_source_each(input, verify, verifier);
 	if (!status) {
-		mr_source_remark(input);
 		mr_verifier_verdict(verifier, &verdict);
 		status = print(input, &setup.policy, &verdict, &options->format);
 	}

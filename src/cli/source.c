@@ -195,6 +195,20 @@ mr_source_remark(struct mr_source *input)
 		mr_say("%s: skipped or mended: %s", mr_path_name(input->path), skipped);
 }
 
+int
+mr_source_each(struct mr_source *input, mr_take_events take, void *context)
+{
+	enum mr_status status;
+
+	while (!(status = mr_source_next(input)))
+		if ((status = take(context, input->events, input->count, &input->err)))
+			break;
+	if (status != MR_END)
+		return mr_source_failed(input);
+	mr_source_remark(input);
+	return MR_EXIT_DONE;
+}
+
 void
 mr_source_close(struct mr_source *input)
 {

@@ -47,6 +47,16 @@ int mr_source_open(struct mr_source *input, const char *path,
  */
 MR_MUST_CHECK enum mr_status mr_source_next(struct mr_source *input);
 
+/* What takes in events; a failure of its own is one of the trace's. */
+typedef enum mr_status (*mr_take_events)(
+	void *context, const struct mr_event *events, size_t count, struct mr_error *err);
+
+/*
+ * Gives all events to `take` and then remarks on the trace. Returns 0, or the
+ * exit status, having said what failed.
+ */
+int mr_source_each(struct mr_source *input, mr_take_events take, void *context);
+
 /* Says why mr_source_next() failed. Returns the exit status. */
 int mr_source_failed(struct mr_source *input);
 

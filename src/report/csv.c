@@ -3,9 +3,8 @@
 
 #include "report/doc.h"
 
-/* A field as RFC 4180 quotes it. */
-static void
-print_field(FILE *out, const char *text)
+void
+mr_csv_text(FILE *out, const char *text)
 {
 	if (!strpbrk(text, ",\"\r\n")) {
 		fputs(text, out);
@@ -20,13 +19,13 @@ print_field(FILE *out, const char *text)
 	putc('"', out);
 }
 
-static void
-print_cell(FILE *out, const struct mr_cell *cell)
+void
+mr_csv_cell(FILE *out, const struct mr_cell *cell)
 {
 	char text[MR_CELL_SIZE];
 
 	if (cell->kind == MR_CELL_TEXT)
-		print_field(out, cell->text);
+		mr_csv_text(out, cell->text);
 	else if (mr_cell_raw(text, cell))
 		fputs(text, out);
 }
@@ -68,7 +67,7 @@ print_line(const struct mr_doc *doc, FILE *out, bool heading)
 			fputs(comma, out);
 			comma = ",";
 			if (!heading)
-				print_cell(out, &item->cell);
+				mr_csv_cell(out, &item->cell);
 			else if (is_plain(section))
 				fputs(item->key, out);
 			else
@@ -91,7 +90,7 @@ print_long(const struct mr_doc *doc, FILE *out)
 			if (section->columns)
 				fprintf(out, "%zu", j / section->columns);
 			fprintf(out, ",%s,", section->items[j].key);
-			print_cell(out, &section->items[j].cell);
+			mr_csv_cell(out, &section->items[j].cell);
 			putc('\n', out);
 		}
 	}

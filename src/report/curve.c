@@ -142,19 +142,25 @@ json_number(FILE *out, const char *key, uint64_t value, bool null)
 		fprintf(out, "\"%s\":%" PRIu64, key, value);
 }
 
-static void
-json_metric(FILE *out, const struct mr_metric *metric, const struct mr_result *result)
+static struct mr_cell
+metric_cell(const struct mr_metric *metric, const struct mr_result *result)
 {
-	uint64_t value = mr_metric_count(metric, result);
-	struct mr_cell cell = {MR_CELL_NUMBER, metric->unit, .number = value};
-	char text[MR_CELL_SIZE];
+	struct mr_cell cell = {
+		MR_CELL_NUMBER, metric->unit, .number = mr_metric_count(metric, result)};
 
 	if (metric->unit == MR_UNIT_RATIO)
 		cell.divisor = mr_metric_divisor(metric, result);
-	if (metric->unit == MR_UNIT_BYTES && value == MR_UNLIMITED)
-		json_number(out, metric->name, 0, true);
-	else
-		fprintf(out, "\"%s\":%s", metric->name, mr_cell_raw(text, &cell));
+	return cell;
+}
+
+static void
+json_metric(FILE *out, const struct mr_metric *metric, const struct mr_result *result)
+{
+	struct mr_cell cell = metric_cell(metric, result);
+	char text[MR_CELL_SIZE];
+	const char *raw = mr_cell_raw(text, &cell);
+
+	fprintf(out, "\"%s\":%s", metric->name, raw ? raw : "null");
 }
 
 /* The metrics of one section of a result. */
@@ -275,25 +281,13 @@ mr_curve_csv_names(FILE *out)
 	fputc('\n', out);
 }
 
-/* Quoted as RFC 4180 has it. */
-static void
-csv_text(FILE *out, const char *text)
-{
-	fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"')
-			fputc('"', out);
-		fputc(*text, out);
-	}
-	fputc('"', out);
-}
-
 static void
 csv_limit(FILE *out, uint64_t limit)
 {
+	struct mr_cell cell = {MR_CELL_NUMBER, MR_UNIT_BYTES, .number = limit};
+
 	fputc(',', out);
-	if (limit != MR_UNLIMITED)
-		fprintf(out, "%" PRIu64, limit);
+	mr_csv_cell(out, &cell);
 }
 
 void
@@ -301,25 +295,22 @@ mr_curve_csv(const struct mr_curve *curve, FILE *out)
 {
 	size_t count;
 	const struct mr_metric *metrics = mr_metrics(&count);
+	struct mr_cell cell;
 
 	for (size_t i = 0; i < curve->count; i++) {
 		const struct mr_point *point = &curve->points[i];
 
-		csv_text(out, curve->path);
+		mr_csv_text(out, curve->path);
 		csv_limit(out, point->cache_limit);
 		csv_limit(out, point->valid_from);
 		csv_limit(out, point->valid_to);
 		fprintf(out, ",%d", mr_curve_proved(curve, i));
 		for (size_t m = 0; m < count; m++) {
-			uint64_t value = mr_metric_count(&metrics[m], &point->result);
-
 			if (!in_csv(&metrics[m]))
 				continue;
-			if (metrics[m].unit == MR_UNIT_RATIO)
-				fprintf(out, ",%.17g",
-					mr_metric_value(&metrics[m], &point->result));
-			else
-				csv_limit(out, value);
+			cell = metric_cell(&metrics[m], &point->result);
+			fputc(',', out);
+			mr_csv_cell(out, &cell);
 		}
 		fputc('\n', out);
 	}

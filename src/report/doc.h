@@ -94,6 +94,13 @@ MR_MUST_CHECK enum mr_status mr_doc_print_json(
 void mr_doc_print_table(const struct mr_doc *doc, FILE *out);
 void mr_doc_print_csv(const struct mr_doc *doc, FILE *out);
 
+/*
+ * The fields that all CSV is made of: a text, quoted as RFC 4180 has it where
+ * it must be, and any cell.
+ */
+void mr_csv_text(FILE *out, const char *text);
+void mr_csv_cell(FILE *out, const struct mr_cell *cell);
+
 #define MR_CELL_SIZE 40 /* what the printers below need at most */
 
 /*

@@ -35,32 +35,12 @@ mr_replay_figure_cell(const struct mr_replay_backend *backend, enum mr_figure_id
 	return (struct mr_cell){MR_CELL_NUMBER, unit, .number = (uint64_t)(value + 0.5)};
 }
 
-static void
-csv_cell(struct mr_cell cell, FILE *out)
-{
-	char text[MR_CELL_SIZE];
-	const char *raw = mr_cell_raw(text, &cell);
-
-	fprintf(out, ",%s", raw ? raw : "");
-}
-
-static void
-csv_text(const char *text, FILE *out)
-{
-	fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"')
-			fputc('"', out);
-		fputc(*text, out);
-	}
-	fputc('"', out);
-}
-
 void
 mr_replay_csv(const struct mr_replay_report *report, FILE *out)
 {
 	size_t count;
 	const struct mr_metric *metrics = mr_metrics(&count);
+	struct mr_cell cell;
 
 	fputs("trace,name", out);
 	for (size_t i = 0; i < count; i++)
@@ -71,17 +51,21 @@ mr_replay_csv(const struct mr_replay_report *report, FILE *out)
 	for (size_t b = 0; b < report->count; b++) {
 		const struct mr_replay_backend *backend = &report->backends[b];
 
-		csv_text(report->path, out);
+		mr_csv_text(out, report->path);
 		fputc(',', out);
-		csv_text(backend->name, out);
-		for (size_t i = 0; i < count; i++)
-			csv_cell(mr_replay_metric_cell(backend, &metrics[i]), out);
-		for (int figure = 0; figure < MR_FIGURE_COUNT; figure++)
-			csv_cell(
-				mr_replay_figure_cell(backend, (enum mr_figure_id)figure),
-				out);
+		mr_csv_text(out, backend->name);
+		for (size_t i = 0; i < count; i++) {
+			cell = mr_replay_metric_cell(backend, &metrics[i]);
+			fputc(',', out);
+			mr_csv_cell(out, &cell);
+		}
+		for (int i = 0; i < MR_FIGURE_COUNT; i++) {
+			cell = mr_replay_figure_cell(backend, (enum mr_figure_id)i);
+			fputc(',', out);
+			mr_csv_cell(out, &cell);
+		}
 		fputc(',', out);
-		csv_text(backend->exit, out);
+		mr_csv_text(out, backend->exit);
 		fputc('\n', out);
 	}
 }
