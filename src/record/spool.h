@@ -141,6 +141,7 @@ struct mr_spool_head {
 	_Atomic uint32_t other_processes; /* not recorded: 0 none, 1 some */
 	_Atomic uint32_t chunks;          /* handed out; the file may hold fewer */
 	uint64_t base_seq;                /* events before it are not counted */
+	uint64_t skipped_bytes;           /* nor is what they took, by max_bytes */
 	_Atomic uint64_t stop_seq;        /* events from it on are incomplete */
 	_Atomic uint64_t failed;          /* mallocs that got nothing */
 	_Atomic uint64_t stall_ns;        /* spent making room in the spool, in all */

@@ -152,7 +152,7 @@ mr_chunk_new(void)
 
 	offset = MR_SPOOL_HEAD +
 		(uint64_t)atomic_fetch_add(&head->chunks, 1) * MR_SPOOL_CHUNK;
-	if (offset + MR_SPOOL_CHUNK > head->max_bytes)
+	if (offset + MR_SPOOL_CHUNK - head->skipped_bytes > head->max_bytes)
 		return no_room(MR_STOP_BYTES, 0);
 	if (offset + MR_SPOOL_CHUNK > head->disk_bytes)
 		return no_room(MR_STOP_DISK, 0);

@@ -12,12 +12,12 @@
  * spare lane, borrowed for one call.
  */
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "record/clock.h"
+#include "record/preload/mlxlock.h"
 #include "record/spool.h"
 
 #define MR_LIKELY(x)   __builtin_expect(!!(x), 1)
@@ -44,11 +44,8 @@ struct mr_state {
 	_Atomic uint64_t limit;  /* the first event's number that is too many */
 	uint64_t min_size;
 	_Atomic int waking;
-	pthread_mutex_t mlx_lock; /* these five: see mlxlock.h */
-	pthread_mutex_t mlx_pass_lock;
-	_Atomic int mlx_waits;
-	_Atomic uint64_t mlx_cached;
-	uint64_t mlx_since_counters;
+	struct mr_mlx_lock mlx_lock;
+	uint64_t mlx_since_counters;                /* events; inside that lock */
 	struct mr_chunk *_Atomic parked[MR_PARKED]; /* chunks with room, unowned */
 };
 

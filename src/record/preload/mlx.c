@@ -6,6 +6,7 @@
 #include "record/preload/mlx.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,12 +18,21 @@
 #include "record/preload/wake.h"
 
 /* Places in a virtual table; the object points to the first. */
-enum slot { MALLOC, FREE, SIZE, MAKE_BUFFER, RELEASE, TABLE_SLOTS = 16 };
+enum slot {
+	MALLOC,
+	FREE,
+	SIZE,
+	MAKE_BUFFER,
+	RELEASE,
+	DESTRUCTOR,
+	DELETER,
+	MAX_SLOTS = 32
+};
 #define BEFORE_TABLE 2 /* what stands in front: an offset and the type */
 
 struct table {
 	void *before[BEFORE_TABLE];
-	void *slots[TABLE_SLOTS];
+	void *slots[MAX_SLOTS];
 };
 
 typedef void *malloc_call(void *self, size_t size);
@@ -50,7 +60,7 @@ enum limit_call { NONE, WILL_ASK, HAS_ASKED };
 static __thread enum limit_call limit_call __attribute__((tls_model("initial-exec")));
 static __thread enum mr_mlx_entry limit_entry __attribute__((tls_model("initial-exec")));
 
-#define ENTRY enum mr_mlx_entry __attribute__((cleanup(mr_mlx_leave)))
+#define ENTRY enum mr_mlx_entry __attribute__((cleanup(mr_mlx_leave), unused))
 
 /* --- writing events, inside the lock */
 
@@ -79,17 +89,20 @@ note_counters(void)
 	mr_state.mlx_since_counters = 0;
 }
 
-/* After a malloc or free: the cached memory now, and counters if they are due. */
+/* After a malloc or free: counters if they are due. */
 static void
-done(enum mr_mlx_entry entry, size_t cached)
+count_event(void)
 {
 	uint64_t every = mr_process.head->counters_every;
 
-	if (entry == MR_MLX_PASSED)
-		atomic_fetch_add(&mr_process.head->unordered, 1);
-	mr_mlx_set_cached(cached);
 	if (every && ++mr_state.mlx_since_counters >= every)
 		note_counters();
+}
+
+static void
+note_doubt(void)
+{
+	atomic_fetch_add(&mr_process.head->unordered, 1);
 }
 
 /* --- stepping in */
@@ -123,7 +136,6 @@ begin_layer(void)
 	mr_switch_to_mlx();
 	ask_limits(head);
 	head->missed_bytes = mlx.get_active();
-	mr_mlx_set_cached(mlx.get_cached());
 }
 
 /* Whether MLX's calls are to be recorded in this process. */
@@ -157,7 +169,26 @@ copy_function(void *to, const void *from)
 	memcpy(to, from, sizeof(void *));
 }
 
-static void
+/*
+ * How many slots a table has: as its symbol says, or those of the interface
+ * and the two destructors.
+ */
+static size_t
+count_slots(void **slots)
+{
+	const ElfW(Sym) *symbol = NULL;
+	Dl_info info;
+	size_t count = DELETER + 1;
+
+	if (dladdr1(slots, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol &&
+		info.dli_saddr == (void *)(slots - BEFORE_TABLE) &&
+		symbol->st_size / sizeof(*slots) > count + BEFORE_TABLE)
+		count = symbol->st_size / sizeof(*slots) - BEFORE_TABLE;
+	return count;
+}
+
+/* false: it has more virtual functions than there is room for here. */
+static bool
 hook(void *object)
 {
 	malloc_call *our_malloc = mlx_malloc;
@@ -165,8 +196,11 @@ hook(void *object)
 	make_buffer_call *our_make_buffer = mlx_make_buffer;
 	release_call *our_release = mlx_release;
 	void **slots = *(void ***)object;
+	size_t count = count_slots(slots);
 
-	memcpy(&hooked, slots - BEFORE_TABLE, sizeof(hooked));
+	if (count > MAX_SLOTS)
+		return false;
+	memcpy(&hooked, slots - BEFORE_TABLE, (BEFORE_TABLE + count) * sizeof(*slots));
 	copy_function(&real.malloc, &slots[MALLOC]);
 	copy_function(&real.free, &slots[FREE]);
 	copy_function(&real.size, &slots[SIZE]);
@@ -177,15 +211,15 @@ hook(void *object)
 	copy_function(&hooked.slots[MAKE_BUFFER], &our_make_buffer);
 	copy_function(&hooked.slots[RELEASE], &our_release);
 	*(void ***)object = hooked.slots;
+	return true;
 }
 
 /* Once, before the first call of the hooks goes on; others wait for it. */
 static void
 attach(void)
 {
-	if (!wanted() || !mr_mlx_find(&mlx))
+	if (!wanted() || !mr_mlx_find(&mlx) || !hook(mlx.allocator()))
 		return;
-	hook(mlx.allocator());
 	begin_layer();
 	/* comes before the destructor of the allocator, which exists by now */
 	(void)atexit(last_counters);
@@ -243,7 +277,7 @@ mlx_malloc(void *self, size_t size)
 
 	if (!recording())
 		return real.malloc(self, size);
-	ENTRY entry = mr_mlx_enter(mlx.get_cached);
+	ENTRY entry = mr_mlx_enter_to_malloc(mlx.get_cached);
 	if (entry == MR_MLX_NESTED)
 		return real.malloc(self, size);
 	before = mlx.get_cached();
@@ -255,10 +289,23 @@ mlx_malloc(void *self, size_t size)
 	after = mlx.get_cached();
 	capacity = real.size(self, buffer);
 	flags = capacity && before - after == capacity ? MR_RAW_HIT : 0;
+	if (entry == MR_MLX_PASSED && !flags && before != after)
+		note_doubt(); /* the call that was passed took effect meanwhile */
 	flags |= capacity != size ? MR_RAW_CAP : 0;
 	note(MR_RAW_MLX_MALLOC, flags, (uint64_t)(uintptr_t)buffer, size, capacity);
-	done(entry, after);
+	count_event();
+	if (entry == MR_MLX_PASSED)
+		mr_mlx_set_cached(after);
 	return buffer;
+}
+
+/* Inside the lock. */
+static void
+free_recorded(void *self, void *buffer)
+{
+	real.free(self, buffer);
+	note(MR_RAW_MLX_FREE, 0, (uint64_t)(uintptr_t)buffer, 0, 0);
+	count_event();
 }
 
 static void
@@ -268,14 +315,18 @@ mlx_free(void *self, void *buffer)
 		real.free(self, buffer);
 		return;
 	}
-	ENTRY entry = mr_mlx_enter(mlx.get_cached);
+	ENTRY entry = mr_mlx_enter_to_free(buffer, mlx.get_cached);
+	if (entry == MR_MLX_LEFT)
+		return;
 	if (entry == MR_MLX_NESTED) {
 		real.free(self, buffer);
 		return;
 	}
-	real.free(self, buffer);
-	note(MR_RAW_MLX_FREE, 0, (uint64_t)(uintptr_t)buffer, 0, 0);
-	done(entry, mlx.get_cached());
+	free_recorded(self, buffer);
+	if (entry == MR_MLX_PASSED) {
+		note_doubt(); /* whether it fits depends on the limit */
+		mr_mlx_set_cached(mlx.get_cached());
+	}
 }
 
 static void *
@@ -299,13 +350,22 @@ last_counters(void)
 {
 	if (!recording())
 		return;
-	ENTRY entry = mr_mlx_enter(mlx.get_cached);
+	ENTRY entry = mr_mlx_enter();
 	if (entry != MR_MLX_NESTED)
 		note_counters();
 	atomic_store(&ended, 1);
 }
 
 /* --- calls that wait for streams: set_cache_limit and clear_cache */
+
+static size_t
+change(enum mr_raw_op op, size_t bytes)
+{
+	if (op == MR_RAW_MLX_CACHE_LIMIT)
+		return mlx.set_cache_limit(bytes);
+	mlx.clear_cache();
+	return 0;
+}
 
 /* Lets all that streams have to do be done, without a lock. */
 static void
@@ -319,23 +379,8 @@ synchronize(void)
 	mlx.drop(streams.begin);
 }
 
-/*
- * Makes the call at a moment that is the event's: with the lock, and with
- * nobody to wait for inside it. MLX asks get_streams() whom to wait for, and
- * the hook below answers when the waiting is done: nobody. bytes is for
- * set_cache_limit, and the result its result.
- */
-static size_t
-change(enum mr_raw_op op, size_t bytes)
-{
-	if (op == MR_RAW_MLX_CACHE_LIMIT)
-		return mlx.set_cache_limit(bytes);
-	mlx.clear_cache();
-	return 0;
-}
-
 static void
-end_limit_call(const int *unused)
+end_limit_call(const bool *unused)
 {
 	(void)unused;
 	if (limit_call == HAS_ASKED)
@@ -343,33 +388,46 @@ end_limit_call(const int *unused)
 	limit_call = NONE;
 }
 
+/*
+ * MLX asks get_streams() whom to wait for. The hook below waits for them, then
+ * takes the lock and answers: nobody. So the call goes on with the lock, and
+ * without a wait.
+ */
 static size_t
 change_when_asked(enum mr_raw_op op, size_t bytes)
 {
-	int __attribute__((cleanup(end_limit_call))) ending = 0;
+	bool __attribute__((cleanup(end_limit_call), unused)) ending = true;
 	size_t old;
 
 	limit_call = WILL_ASK;
 	old = change(op, bytes);
 	if (limit_call == WILL_ASK) /* it did not ask, and the lock was not held */
-		atomic_fetch_add(&mr_process.head->unordered, 1);
+		note_doubt();
 	note(op, 0, bytes, 0, 0);
-	mr_mlx_set_cached(mlx.get_cached());
-	(void)ending;
 	return old;
 }
 
 static void
-end_wait(const bool *waits)
+free_put_off(const bool *unused)
 {
-	if (*waits)
-		mr_mlx_end_wait();
+	void *allocator = mlx.allocator(), *buffer;
+
+	(void)unused;
+	for (size_t i = 0; (buffer = mr_mlx_put_off(i)); i++)
+		free_recorded(allocator, buffer);
+}
+
+static void
+end_waiting(const bool *unused)
+{
+	(void)unused;
+	mr_mlx_end_wait();
 }
 
 static size_t
-change_and_wait(enum mr_raw_op op, size_t bytes)
+change_waiting(enum mr_raw_op op, size_t bytes)
 {
-	bool __attribute__((cleanup(end_wait), unused)) waits = true;
+	bool __attribute__((cleanup(end_waiting), unused)) waiting = true;
 
 	mr_mlx_begin_wait(mlx.get_cached());
 	return change(op, bytes);
@@ -378,18 +436,28 @@ change_and_wait(enum mr_raw_op op, size_t bytes)
 static size_t
 change_at_once(enum mr_raw_op op, size_t bytes)
 {
-	bool may_wait = mlx.get_streams && !mlx.streams_are_hooked;
 	size_t old;
 
-	if (may_wait)
-		synchronize();
-	ENTRY entry = mr_mlx_enter(mlx.get_cached);
-	if (may_wait && entry == MR_MLX_LOCKED)
-		old = change_and_wait(op, bytes);
-	else
-		old = change(op, bytes);
+	ENTRY entry = mr_mlx_enter();
+	old = change(op, bytes);
 	note(op, 0, bytes, 0, 0);
-	mr_mlx_set_cached(mlx.get_cached());
+	return old;
+}
+
+/*
+ * MLX finds its streams by itself. They are done with what they had to do
+ * before the lock is taken; what they are given meanwhile may want to free.
+ */
+static size_t
+change_and_wait(enum mr_raw_op op, size_t bytes)
+{
+	size_t old;
+
+	synchronize();
+	ENTRY entry = mr_mlx_enter();
+	bool __attribute__((cleanup(free_put_off), unused)) ending = true;
+	old = change_waiting(op, bytes);
+	note(op, 0, bytes, 0, 0);
 	return old;
 }
 
@@ -399,8 +467,12 @@ change_limit(enum mr_raw_op op, size_t bytes)
 	struct mr_spool_head *head = mr_process.head;
 	size_t old;
 
+	if (limit_call != NONE || mr_mlx_is_inside())
+		return change(op, bytes);
 	if (limits_ask_for_streams)
 		old = change_when_asked(op, bytes);
+	else if (mr_mlx_waits_for_streams())
+		old = change_and_wait(op, bytes);
 	else
 		old = change_at_once(op, bytes);
 	if (op == MR_RAW_MLX_CACHE_LIMIT && !head->has_cache_limit) {
@@ -456,7 +528,7 @@ mlx_set_memory_limit(size_t bytes)
 		REAL(set_memory_limit, MR_MLX_SET_MEMORY_LIMIT);
 		return mlx.set_memory_limit(bytes);
 	}
-	ENTRY entry = mr_mlx_enter(mlx.get_cached);
+	ENTRY entry = mr_mlx_enter();
 	old = mlx.set_memory_limit(bytes);
 	if (entry != MR_MLX_NESTED)
 		note(MR_RAW_MLX_MEMORY_LIMIT, 0, bytes, 0, 0);
@@ -471,7 +543,7 @@ mlx_reset_peak(void)
 		mlx.reset_peak();
 		return;
 	}
-	ENTRY entry = mr_mlx_enter(mlx.get_cached);
+	ENTRY entry = mr_mlx_enter();
 	mlx.reset_peak();
 	if (entry != MR_MLX_NESTED)
 		note(MR_RAW_MLX_RESET_PEAK, 0, 0, 0, 0);
@@ -487,10 +559,16 @@ mlx_get_streams(void)
 	limits_ask_for_streams = true;
 	if (limit_call == WILL_ASK) {
 		synchronize();
-		limit_entry = mr_mlx_enter(mlx.get_cached);
+		limit_entry = mr_mlx_enter();
 		limit_call = HAS_ASKED;
 	}
 	return (struct mr_mlx_streams){0};
+}
+
+bool
+mr_mlx_waits_for_streams(void)
+{
+	return atomic_load(&attached) && mlx.get_streams && !mlx.streams_are_hooked;
 }
 
 void

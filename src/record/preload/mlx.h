@@ -46,6 +46,9 @@ struct mr_mlx {
 	bool streams_are_hooked;
 };
 
+/* How the file names of libmlx begin. */
+#define MR_MLX_LIBRARY "libmlx"
+
 /* Their names in libmlx, and so in the preloaded object. */
 #define MR_MLX_ALLOCATOR        "_ZN3mlx4core9allocator9allocatorEv"
 #define MR_MLX_SET_CACHE_LIMIT  "_ZN3mlx4core15set_cache_limitEm"
@@ -66,5 +69,11 @@ bool mr_mlx_find(struct mr_mlx *out);
  * being bound to itself (-Bsymbolic). Any other is left until it calls one.
  */
 void mr_mlx_look(void);
+
+/* Whether calls that change the cache limit wait for streams inside the lock. */
+bool mr_mlx_waits_for_streams(void);
+
+/* Whether this thread is one that MLX started since that was so. */
+bool mr_mlx_has_thread(void);
 
 #endif

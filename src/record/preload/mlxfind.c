@@ -21,7 +21,8 @@ is_mlx(struct dl_phdr_info *info, size_t size, void *context)
 	const char *name = slash ? slash + 1 : path;
 
 	(void)size;
-	if (strncmp(name, "libmlx", 6) != 0 || strlen(path) >= sizeof(search->path))
+	if (strncmp(name, MR_MLX_LIBRARY, strlen(MR_MLX_LIBRARY)) != 0 ||
+		strlen(path) >= sizeof(search->path))
 		return 0;
 	strcpy(search->path, path);
 	search->found = true;

@@ -1,87 +1,174 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/preload/mlxlock.h"
 
-#include <pthread.h>
-#include <stdbool.h>
+#include <errno.h>
 #include <time.h>
 
 #include "record/preload/lane.h"
+#include "record/preload/mlx.h"
 
-/* How long a thread waits before it asks whether it is waited for. */
-#define PATIENCE_NS 5000000
+/* How long a malloc of an unknown thread waits before that may be waited for. */
+#define PATIENCE_NS 50000000
 #define SECOND_NS   1000000000
 
 static __thread bool inside __attribute__((tls_model("initial-exec")));
 
-static bool
-lock_with_patience(void)
+/* Whom to let in; the zero one: a call that nobody waits for. */
+struct visitor {
+	void *buffer;               /* to be freed: may be put off */
+	size_t (*get_cached)(void); /* may go past */
+};
+
+static struct timespec
+soon(void)
 {
 	struct timespec until;
 
-	if (!pthread_mutex_trylock(&mr_state.mlx_lock))
-		return true;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += PATIENCE_NS;
 	until.tv_sec += until.tv_nsec / SECOND_NS;
 	until.tv_nsec %= SECOND_NS;
-	return !pthread_mutex_clocklock(&mr_state.mlx_lock, CLOCK_MONOTONIC, &until);
+	return until;
 }
 
-/* Whether a waiting call holds the lock and has not taken effect. */
+/* Waits for a change of the lock's state. false: none came in time. */
 static bool
-may_pass(size_t (*get_cached)(void))
+wait_for_change(struct mr_mlx_lock *lock, bool patient)
 {
-	return atomic_load(&mr_state.mlx_waits) &&
-		get_cached() == atomic_load(&mr_state.mlx_cached);
+	struct timespec until;
+	int before, status;
+
+	/* or a thread could be cancelled in a function that is no such point */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	if (patient) {
+		status = pthread_cond_wait(&lock->moved, &lock->mutex);
+	} else {
+		until = soon();
+		status = pthread_cond_clockwait(
+			&lock->moved, &lock->mutex, CLOCK_MONOTONIC, &until);
+	}
+	pthread_setcancelstate(before, NULL);
+	return status != ETIMEDOUT;
+}
+
+static enum mr_mlx_entry
+enter_locked(struct mr_mlx_lock *lock, struct visitor visitor)
+{
+	bool in_vain = mr_mlx_has_thread();
+
+	while (lock->held) {
+		if (lock->waits && visitor.buffer &&
+			lock->put_off_count < MR_MLX_PUT_OFF) {
+			lock->put_off[lock->put_off_count++] = visitor.buffer;
+			return MR_MLX_LEFT;
+		}
+		if (lock->waits && in_vain && !lock->passing &&
+			visitor.get_cached() == lock->cached) {
+			lock->passing = true;
+			return MR_MLX_PASSED;
+		}
+		if (!wait_for_change(lock, !lock->waits || !visitor.get_cached))
+			in_vain = true;
+	}
+	lock->held = true;
+	return MR_MLX_ENTERED;
+}
+
+static enum mr_mlx_entry
+enter(struct visitor visitor)
+{
+	struct mr_mlx_lock *lock = &mr_state.mlx_lock;
+	enum mr_mlx_entry entry;
+
+	if (inside)
+		return MR_MLX_NESTED;
+	pthread_mutex_lock(&lock->mutex);
+	entry = enter_locked(lock, visitor);
+	pthread_mutex_unlock(&lock->mutex);
+	inside = entry != MR_MLX_LEFT;
+	return entry;
 }
 
 enum mr_mlx_entry
-mr_mlx_enter(size_t (*get_cached)(void))
+mr_mlx_enter(void)
 {
-	if (inside)
-		return MR_MLX_NESTED;
-	while (!lock_with_patience()) {
-		if (!atomic_load(&mr_state.mlx_waits))
-			continue;
-		pthread_mutex_lock(&mr_state.mlx_pass_lock);
-		inside = true;
-		if (may_pass(get_cached))
-			return MR_MLX_PASSED;
-		inside = false;
-		pthread_mutex_unlock(&mr_state.mlx_pass_lock);
-	}
-	inside = true;
-	return MR_MLX_LOCKED;
+	return enter((struct visitor){0});
+}
+
+enum mr_mlx_entry
+mr_mlx_enter_to_malloc(size_t (*get_cached)(void))
+{
+	return enter((struct visitor){.get_cached = get_cached});
+}
+
+enum mr_mlx_entry
+mr_mlx_enter_to_free(void *buffer, size_t (*get_cached)(void))
+{
+	return enter((struct visitor){.buffer = buffer, .get_cached = get_cached});
 }
 
 void
 mr_mlx_leave(const enum mr_mlx_entry *entry)
 {
-	if (*entry == MR_MLX_NESTED)
+	struct mr_mlx_lock *lock = &mr_state.mlx_lock;
+
+	if (*entry == MR_MLX_NESTED || *entry == MR_MLX_LEFT)
 		return;
 	inside = false;
-	pthread_mutex_unlock(
-		*entry == MR_MLX_PASSED ? &mr_state.mlx_pass_lock : &mr_state.mlx_lock);
+	pthread_mutex_lock(&lock->mutex);
+	if (*entry == MR_MLX_PASSED)
+		lock->passing = false;
+	else
+		lock->held = false;
+	pthread_cond_broadcast(&lock->moved);
+	pthread_mutex_unlock(&lock->mutex);
+}
+
+bool
+mr_mlx_is_inside(void)
+{
+	return inside;
 }
 
 void
 mr_mlx_begin_wait(size_t cached)
 {
-	mr_mlx_set_cached(cached);
-	atomic_store(&mr_state.mlx_waits, 1);
+	struct mr_mlx_lock *lock = &mr_state.mlx_lock;
+
+	pthread_mutex_lock(&lock->mutex);
+	lock->waits = true;
+	lock->cached = cached;
+	lock->put_off_count = 0;
+	pthread_cond_broadcast(&lock->moved);
+	pthread_mutex_unlock(&lock->mutex);
 }
 
 void
 mr_mlx_end_wait(void)
 {
-	/* whoever is passing must be done before the next can enter */
-	pthread_mutex_lock(&mr_state.mlx_pass_lock);
-	atomic_store(&mr_state.mlx_waits, 0);
-	pthread_mutex_unlock(&mr_state.mlx_pass_lock);
+	struct mr_mlx_lock *lock = &mr_state.mlx_lock;
+
+	pthread_mutex_lock(&lock->mutex);
+	while (lock->passing)
+		wait_for_change(lock, true);
+	lock->waits = false;
+	pthread_mutex_unlock(&lock->mutex);
 }
 
 void
 mr_mlx_set_cached(size_t cached)
 {
-	atomic_store(&mr_state.mlx_cached, cached);
+	struct mr_mlx_lock *lock = &mr_state.mlx_lock;
+
+	pthread_mutex_lock(&lock->mutex);
+	lock->cached = cached;
+	pthread_mutex_unlock(&lock->mutex);
+}
+
+void *
+mr_mlx_put_off(size_t place)
+{
+	struct mr_mlx_lock *lock = &mr_state.mlx_lock;
+
+	return place < lock->put_off_count ? lock->put_off[place] : NULL;
 }

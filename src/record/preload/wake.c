@@ -171,6 +171,7 @@ begin(struct mr_spool_head *head, int fd)
 	atomic_store(&head->threads, 0);
 	atomic_store(&head->chunks, 0);
 	head->base_seq = 0;
+	head->skipped_bytes = 0;
 	atomic_store(&head->stop_seq, UINT64_MAX);
 	atomic_store(&head->failed, 0);
 	atomic_store(&head->stall_ns, 0);
@@ -284,6 +285,7 @@ void
 mr_switch_to_mlx(void)
 {
 	struct mr_spool_head *head = mr_process.head;
+	uint32_t stop = atomic_load(&head->stop);
 	uint64_t seq, sum;
 
 	atomic_store(&mr_state.malloc_mode, MR_MODE_OFF);
@@ -293,7 +295,8 @@ mr_switch_to_mlx(void)
 	if (__builtin_add_overflow(seq, head->max_events, &sum))
 		sum = UINT64_MAX;
 	atomic_store(&mr_state.limit, sum);
-	if (atomic_load(&head->stop) != MR_STOP_EVENTS)
+	head->skipped_bytes = (uint64_t)atomic_load(&head->chunks) * MR_SPOOL_CHUNK;
+	if (stop != MR_STOP_EVENTS && stop != MR_STOP_BYTES)
 		return;
 	atomic_store(&head->stop, MR_STOP_NONE);
 	atomic_store(&head->stop_seq, UINT64_MAX);
