@@ -54,9 +54,9 @@ static uint64_t
 run(struct witness *witness, const struct mr_operation *operations, uint64_t count,
 	enum mr_touch touch)
 {
-	struct mr_allocator allocator = {take, give, control, witness};
+	struct mr_allocator allocator = {take, NULL, give, control, witness};
 	void *blocks[4] = {NULL};
-	struct mr_loop loop = {operations, count, blocks, touch, PAGE, NULL, NULL};
+	struct mr_loop loop = {operations, count, blocks, touch, PAGE, NULL, NULL, 0};
 
 	return mr_loop_run(&loop, &allocator);
 }
@@ -145,10 +145,10 @@ START_TEST(times_each_call_once)
 		{.op = MR_OP_MALLOC, .size = 1}, {.op = MR_OP_MARK}};
 	struct witness *witness = calloc(1, sizeof(*witness));
 	struct mr_histogram *times = calloc(2, sizeof(*times));
-	struct mr_allocator allocator = {take, give, control, witness};
+	struct mr_allocator allocator = {take, NULL, give, control, witness};
 	void *blocks[1] = {NULL};
 	struct mr_loop loop = {
-		operations, 6, blocks, MR_TOUCH_NONE, PAGE, &times[0], &times[1]};
+		operations, 6, blocks, MR_TOUCH_NONE, PAGE, &times[0], &times[1], 0};
 
 	ck_assert_ptr_nonnull(witness);
 	ck_assert_ptr_nonnull(times);

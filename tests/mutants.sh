@@ -26,22 +26,34 @@ the window is one of the factor only
 s/by_factor < by_pages ? by_factor : by_pages/by_factor/
 src/alloc/core.h
 the limit test leaves out the freed block
-s/capacity <= core->policy.cache_limit - /0 <= core->policy.cache_limit - /
+s/kept = capacity <=/kept = 0 <=/
 src/alloc/core.h
 a block that just fits under the limit is rejected
-s/capacity <= core->policy.cache_limit/capacity < core->policy.cache_limit/
+s/kept = capacity <=/kept = capacity </
 src/alloc/core.h
 blocks of capacity 0 are cached
-s/if (capacity && core->policy/if (core->policy/
+s/if (capacity && \(core->policy.kind != MR_POLICY_NONE) {\)$/if (\1/
 src/alloc/core.h
 a free lowers the peak
 s/^\tcore->frees++;/\tcore->frees++, core->peak = core->active;/
+src/alloc/core.h
+the window is that of the size before rounding
+s/mr_window_end(&core->policy, wanted)/mr_window_end(\&core->policy, size)/
+src/alloc/core.h
+the sum that was rejected is forgotten
+s/if (!kept && capacity + core->cached < core->same_to)/if (0)/
 src/alloc/core.c
 1.0 for 0.9
 s|core->cached - need <= core->cached / 10|need >= core->cached|
 src/alloc/core.c
 above 0.9 for 0.9 and above
 s|need <= core->cached / 10|need < core->cached / 10|
+src/alloc/core.c
+1.0 for 0.9 when it is the limit that needs it
+s|within_limit(core, core->cached / 10 + 1)|within_limit(core, 1)|
+src/alloc/core.c
+above 0.9 for 0.9 and above when it is the limit that needs it
+s|core->cached / 10 + 1)|core->cached / 10)|
 src/alloc/core.c
 the newest goes first
 s/uint32_t block = core->oldest;/uint32_t block = core->newest;/
@@ -50,7 +62,121 @@ the peak is reset to the active memory
 s/core->peak = 0;/core->peak = core->active;/
 src/alloc/core.c
 lowering the limit evicts one block too few
+s/\(!within_limit(core, core->cached\)))$/\1 - mr_core_capacity(core, core->oldest)))/
+src/alloc/core.c
+a release is one block short
 s/(gone < need)/(gone + mr_core_capacity(core, core->oldest) <= need)/
+src/alloc/core.c
+what was within the limit is forgotten
+s/if (within && x > core->same_from)/if (0)/
+src/alloc/core.c
+what was above the limit is forgotten
+s/if (!within && x < core->same_to)/if (0)/
+src/alloc/core.c
+the range goes on after the limit is changed
+s/core->limit_set = true;//
+src/alloc/core.c
+the range begins anew when the limit is changed
+s/if (!core->limit_set)$/if (1)/
+src/alloc/core.c
+the GPUs' caches stop below the limit
+s/is_loose(core) ? 1 : capacity/capacity/
+src/alloc/core.c
+the GPUs' caches accept at the limit
+s/is_loose(core) ? 1 : capacity/is_loose(core) ? 0 : capacity/
+src/alloc/core.c
+lowering the limit of a GPU releases at once
+s/if (!is_loose(core))$/if (1)/
+src/alloc/core.c
+the GPUs' caches are not trimmed
+s/if (is_loose(core))$/if (0)/
+src/alloc/core.c
+mlx-metal releases above gc_limit only
+s/need >= core->gc_limit/need > core->gc_limit/
+src/alloc/core.c
+mlx-metal releases one byte too many
+s/release(core, need - core->gc_limit)/release(core, need - core->gc_limit + 1)/
+src/alloc/core.c
+the difference does not wrap around
+s/need - core->gc_limit/need < core->gc_limit ? 0 : &/
+src/alloc/core.c
+the memory limit is no part of gc_limit
+s/core->gc_limit = core->policy.memory_limit;//
+src/alloc/core.c
+gc_limit stays what it was when the memory limit changes
+/memory_limit = limit;/{n;s/set_gc_limit(core);//;}
+src/alloc/core.c
+gc_limit is 0.9 of the working set
+s/mr_share(core->policy.working_set, 95)/mr_share(core->policy.working_set, 90)/
+src/alloc/core.c
+mlx-cuda releases at its memory limit
+s/need > core->policy.memory_limit)/need >= core->policy.memory_limit)/
+src/alloc/core.c
+mlx-cuda leaves the cache out of what it needs
+s/plus(plus(core->active, core->cached), size)/plus(core->active, size)/
+src/alloc/core.c
+one block too many
+s/core->held >= core->policy.max_blocks/core->held > core->policy.max_blocks/
+src/alloc/core.c
+max_blocks does not evict
+s/while (is_full(core) && core->oldest != MR_NONE)/while (0)/
+src/alloc/core.c
+0 bytes get a block from a GPU
+s/if (!size && is_loose(core))/if (0)/
+src/alloc/core.c
+a refused malloc is counted at the last event, not the first
+s/if (!core->rare.failed_mallocs++)/core->rare.failed_mallocs++;/
+src/alloc/core.c
+on_full=evict evicts for blocks that can never fit
+s/ || !has_room(core, 0, capacity))/)/
+src/alloc/core.c
+on_full=evict rejects
+s/core->policy.on_full != MR_ON_FULL_EVICT/1/
+src/alloc/core.c
+the cache is cleared before every Nth malloc, not after
+s/core->mallocs % core->policy.clear_every/(core->mallocs + 1) % core->policy.clear_every/
+src/alloc/core.c
+evictions under pressure are not told
+s/core->rare.evictions_by_pressure += /core->rare.evictions_by_limit += /
+src/alloc/core.c
+evictions for room are not told
+s/core->rare.evictions_for_room += /core->rare.evictions_by_limit += /
+src/alloc/core.c
+overshoot is not looked at
+s/core->rare.events_over_limit++;//
+src/alloc/round.c
+classes are rounded down
+s/n - over + step/n - over/
+src/alloc/round.c
+half as many classes
+s|octave / steps) : n|octave / steps * 2) : n|
+src/alloc/round.c
+mlx-metal makes a page of a page and a byte
+s/n > policy->page ? up_to_multiple(n, policy->page) : n/n/
+src/alloc/round.c
+mlx-metal rounds up what is below a page
+s/return n > policy->page ?/return n > 0 ?/
+src/alloc/round.c
+mlx-cuda has smaller blocks than 8 bytes
+s/if (n <= CUDA_SMALL)/if (0)/
+src/alloc/round.c
+mlx-cuda has pages below a page
+s/if (n < policy->page)/if (0)/
+src/alloc/round.c
+mlx-cuda has powers of two above a page
+s/if (n < policy->page)/if (1)/
+src/alloc/policy.c
+the memory limit of mlx-metal is the working set
+s/mr_share(set, 150)/set/g
+src/alloc/policy.c
+the memory limit is all memory
+s/mr_share(policy->memory, 95)/policy->memory/
+src/alloc/policy.c
+the cache limit of the GPUs is unlimited
+s/policy->cache_limit = policy->memory_limit;/policy->cache_limit = MR_UNLIMITED;/
+src/alloc/cache.c
+what was evicted is not given back after a miss
+s/list = take_leaving(cache);$/list = NULL;/
 MUTANTS
 }
 

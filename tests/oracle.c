@@ -9,13 +9,15 @@ __extension__ typedef unsigned __int128 wide;
 struct live {
 	uint64_t id;
 	uint64_t capacity;
+	bool has_block;
 };
 
 struct oracle {
 	struct mr_policy policy;
 	bool keep_limits;
 	struct mr_result result;
-	struct live *live; /* result.live_blocks of them, in no order */
+	struct live *live; /* in no order, those without a block too */
+	size_t live_count;
 	size_t live_room;
 	uint64_t *cached; /* result.cached_blocks capacities, earliest first */
 	size_t cached_room;
@@ -31,6 +33,41 @@ resize(void *memory, size_t count, size_t size)
 	return grown;
 }
 
+static bool
+is_gpu(const struct mr_policy *policy)
+{
+	return policy->kind == MR_POLICY_MLX_METAL || policy->kind == MR_POLICY_MLX_CUDA;
+}
+
+static uint64_t
+least(wide a, wide b)
+{
+	wide smaller = a < b ? a : b;
+
+	return smaller < MR_UNLIMITED ? (uint64_t)smaller : MR_UNLIMITED;
+}
+
+/* A share of a limit that may be missing. */
+static wide
+percent(uint64_t bytes, unsigned hundredths)
+{
+	return bytes == MR_UNLIMITED ? bytes : (wide)bytes * hundredths / 100;
+}
+
+static void
+derive_limits(struct mr_policy *policy)
+{
+	if (!is_gpu(policy))
+		return;
+	if (policy->memory_limit == MR_DERIVED)
+		policy->memory_limit = least(percent(policy->memory, 95),
+			policy->kind == MR_POLICY_MLX_CUDA
+				? MR_UNLIMITED
+				: percent(policy->working_set, 150));
+	if (policy->cache_limit == MR_DERIVED)
+		policy->cache_limit = policy->memory_limit;
+}
+
 struct oracle *
 oracle_new(const struct mr_policy *policy, bool keep_limits)
 {
@@ -40,8 +77,9 @@ oracle_new(const struct mr_policy *policy, bool keep_limits)
 		abort();
 	oracle->policy = *policy;
 	oracle->keep_limits = keep_limits;
-	oracle->result.cache_limit = policy->cache_limit;
-	oracle->result.memory_limit = policy->memory_limit;
+	derive_limits(&oracle->policy);
+	oracle->result.cache_limit = oracle->policy.cache_limit;
+	oracle->result.memory_limit = oracle->policy.memory_limit;
 	return oracle;
 }
 
@@ -89,72 +127,223 @@ fits(const struct mr_policy *policy, uint64_t size, uint64_t capacity)
 	return capacity < times && capacity < plus;
 }
 
-static struct oracle_outcome
-allocate(struct oracle *oracle, const struct mr_event *event)
+static wide
+multiple(wide size, wide of)
+{
+	return (size + of - 1) / of * of;
+}
+
+static wide
+power_of_two(wide size)
+{
+	wide power = 1;
+
+	while (power < size)
+		power *= 2;
+	return power;
+}
+
+/* The size that a request is made into. */
+static uint64_t
+rounded(const struct mr_policy *policy, uint64_t asked)
+{
+	wide size = asked, octave;
+
+	if (policy->kind == MR_POLICY_MLX_METAL && size > policy->page)
+		size = multiple(size, policy->page);
+	if (policy->kind == MR_POLICY_MLX_CUDA && size <= 8)
+		size = 8;
+	else if (policy->kind == MR_POLICY_MLX_CUDA && size < policy->page)
+		size = power_of_two(size);
+	else if (policy->kind == MR_POLICY_MLX_CUDA)
+		size = multiple(size, policy->page);
+	if (asked > 0 && policy->round > 0) {
+		octave = power_of_two(size + 1) / 2; /* the last power of two <= size */
+		if (octave / policy->round > 1)
+			size = multiple(size, octave / policy->round);
+	}
+	return (uint64_t)size;
+}
+
+/* The place of the smallest cached block of at least size, the earliest of them. */
+static size_t
+find_best(const struct oracle *oracle, uint64_t size)
+{
+	size_t best = SIZE_MAX;
+
+	for (size_t i = 0; i < oracle->result.cached_blocks; i++)
+		if (oracle->cached[i] >= size &&
+			(best == SIZE_MAX || oracle->cached[i] < oracle->cached[best]))
+			best = i;
+	return best;
+}
+
+/* MLX's way to give back so many bytes, or more. Counts them for a cause. */
+static void
+release(struct oracle *oracle, uint64_t need, uint64_t *blocks, uint64_t *bytes)
 {
 	struct mr_result *r = &oracle->result;
-	struct oracle_outcome outcome = {.capacity = event->size};
-	size_t best = r->cached_blocks;
+	bool everything = (wide)10 * need >= (wide)9 * r->cached_bytes;
+	uint64_t gone = 0;
 
-	for (size_t i = 0; i < r->cached_blocks; i++)
-		if (oracle->cached[i] >= event->size &&
-			(best == r->cached_blocks ||
-				oracle->cached[i] < oracle->cached[best]))
-			best = i;
-	r->mallocs++;
-	r->requested_bytes += event->size;
-	if (best < r->cached_blocks &&
-		fits(&oracle->policy, event->size, oracle->cached[best])) {
-		outcome.hit = true;
-		outcome.capacity = take(oracle, best);
-		r->hits++;
-		r->hit_bytes += event->size;
-		r->larger_hits += outcome.capacity > event->size;
-		r->slack_bytes += outcome.capacity - event->size;
-	} else {
-		r->misses++;
+	while (r->cached_blocks > 0 && (everything || gone < need)) {
+		gone += evict(oracle);
+		++*blocks;
 	}
-	r->active_bytes += outcome.capacity;
-	if (r->active_bytes > r->peak_since_reset_bytes)
-		r->peak_since_reset_bytes = r->active_bytes;
-	if (r->live_blocks == oracle->live_room) {
+	*bytes += gone;
+}
+
+static bool
+at_block_limit(const struct oracle *oracle)
+{
+	const struct mr_result *r = &oracle->result;
+
+	return oracle->policy.max_blocks > 0 &&
+		r->live_blocks + r->cached_blocks >= oracle->policy.max_blocks;
+}
+
+/* What a miss does to the cache before it asks the system. */
+static void
+make_way(struct oracle *oracle, uint64_t size)
+{
+	struct mr_result *r = &oracle->result;
+	wide need = (wide)r->active_bytes + r->cached_bytes + size;
+	wide gc_limit = least(percent(oracle->policy.working_set, 95), r->memory_limit);
+	uint64_t *blocks = &r->evictions_by_pressure;
+	uint64_t *bytes = &r->evicted_bytes_by_pressure;
+
+	if (oracle->policy.kind == MR_POLICY_MLX_METAL) {
+		if (need >= gc_limit)
+			release(oracle, (uint64_t)(need - gc_limit), blocks, bytes);
+		else if (at_block_limit(oracle))
+			release(oracle, r->cached_bytes, blocks, bytes);
+		return;
+	}
+	if (oracle->policy.kind == MR_POLICY_MLX_CUDA && need > r->memory_limit)
+		release(oracle, (uint64_t)(need - r->memory_limit), blocks, bytes);
+	if (at_block_limit(oracle) && r->cached_blocks > 0) {
+		*bytes += evict(oracle);
+		++*blocks;
+	}
+}
+
+static void
+clear(struct oracle *oracle)
+{
+	while (oracle->result.cached_blocks > 0) {
+		oracle->result.cleared_blocks++;
+		oracle->result.cleared_bytes += evict(oracle);
+	}
+}
+
+static void
+remember(struct oracle *oracle, struct live live)
+{
+	if (oracle->live_count == oracle->live_room) {
 		oracle->live_room = 2 * oracle->live_room + 8;
 		oracle->live =
 			resize(oracle->live, oracle->live_room, sizeof(*oracle->live));
 	}
-	oracle->live[r->live_blocks++] =
-		(struct live){.id = event->id, .capacity = outcome.capacity};
-	return outcome;
+	oracle->live[oracle->live_count++] = live;
 }
 
-/* Forgets a live block and says what its capacity was. */
-static uint64_t
+static void
+trim(struct oracle *oracle)
+{
+	struct mr_result *r = &oracle->result;
+
+	if (r->cached_bytes > r->cache_limit)
+		release(oracle, r->cached_bytes - r->cache_limit, &r->evictions_by_limit,
+			&r->evicted_bytes_by_limit);
+}
+
+/* The end of a malloc that got a block. */
+static void
+after_malloc(struct oracle *oracle)
+{
+	if (is_gpu(&oracle->policy))
+		trim(oracle);
+	if (oracle->policy.clear_every > 0 &&
+		oracle->result.mallocs % oracle->policy.clear_every == 0)
+		clear(oracle);
+}
+
+/* False: it got no block. */
+static bool
+allocate(struct oracle *oracle, const struct mr_event *event,
+	struct oracle_outcome *outcome)
+{
+	struct mr_result *r = &oracle->result;
+	uint64_t size = rounded(&oracle->policy, event->size);
+	size_t best = find_best(oracle, size);
+
+	if (best != SIZE_MAX && fits(&oracle->policy, size, oracle->cached[best])) {
+		outcome->hit = true;
+		outcome->capacity = take(oracle, best);
+		r->hits++;
+		r->hit_bytes += event->size;
+		r->larger_hits += outcome->capacity > event->size;
+		r->slack_bytes += outcome->capacity - event->size;
+	} else {
+		make_way(oracle, size);
+		if (at_block_limit(oracle)) {
+			if (r->failed_mallocs++ == 0)
+				r->first_failed_malloc = r->events;
+			return false;
+		}
+		r->misses++;
+		outcome->capacity = size;
+	}
+	r->mallocs++;
+	r->requested_bytes += event->size;
+	r->active_bytes += outcome->capacity;
+	if (r->active_bytes > r->peak_since_reset_bytes)
+		r->peak_since_reset_bytes = r->active_bytes;
+	r->live_blocks++;
+	after_malloc(oracle);
+	return true;
+}
+
+/* Forgets what a malloc got. */
+static struct live
 forget(struct oracle *oracle, uint64_t id)
 {
-	size_t count = oracle->result.live_blocks;
-
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < oracle->live_count; i++)
 		if (oracle->live[i].id == id) {
-			uint64_t capacity = oracle->live[i].capacity;
+			struct live live = oracle->live[i];
 
-			oracle->live[i] = oracle->live[count - 1];
-			return capacity;
+			oracle->live[i] = oracle->live[--oracle->live_count];
+			return live;
 		}
 	abort();
 }
 
+/* Whether a block may join so many cached bytes. */
+static bool
+may_join(const struct oracle *oracle, uint64_t cached, uint64_t capacity)
+{
+	if (is_gpu(&oracle->policy))
+		return cached < oracle->result.cache_limit;
+	return (wide)cached + capacity <= oracle->result.cache_limit;
+}
+
 static void
-deallocate(struct oracle *oracle, const struct mr_event *event)
+deallocate(struct oracle *oracle, uint64_t capacity)
 {
 	struct mr_result *r = &oracle->result;
-	uint64_t capacity = forget(oracle, event->id);
 
 	r->frees++;
 	r->live_blocks--;
 	r->active_bytes -= capacity;
 	if (capacity == 0 || oracle->policy.kind == MR_POLICY_NONE)
 		return;
-	if ((wide)r->cached_bytes + capacity > r->cache_limit) {
+	while (oracle->policy.on_full == MR_ON_FULL_EVICT &&
+		may_join(oracle, 0, capacity) &&
+		!may_join(oracle, r->cached_bytes, capacity)) {
+		r->evicted_bytes_for_room += evict(oracle);
+		r->evictions_for_room++;
+	}
+	if (!may_join(oracle, r->cached_bytes, capacity)) {
 		r->rejected_frees++;
 		r->rejected_bytes += capacity;
 		return;
@@ -171,30 +360,10 @@ deallocate(struct oracle *oracle, const struct mr_event *event)
 static void
 set_limit(struct oracle *oracle, uint64_t limit)
 {
-	struct mr_result *r = &oracle->result;
-	uint64_t need, gone = 0;
-	bool everything;
-
-	r->limit_changes++;
-	r->cache_limit = limit;
-	if (r->cached_bytes <= limit)
-		return;
-	need = r->cached_bytes - limit;
-	everything = (wide)10 * need >= (wide)9 * r->cached_bytes;
-	while (r->cached_blocks > 0 && (everything || gone < need)) {
-		gone += evict(oracle);
-		r->evictions_by_limit++;
-	}
-	r->evicted_bytes_by_limit += gone;
-}
-
-static void
-clear(struct oracle *oracle)
-{
-	while (oracle->result.cached_blocks > 0) {
-		oracle->result.cleared_blocks++;
-		oracle->result.cleared_bytes += evict(oracle);
-	}
+	oracle->result.limit_changes++;
+	oracle->result.cache_limit = limit;
+	if (!is_gpu(&oracle->policy))
+		trim(oracle);
 }
 
 static void
@@ -224,14 +393,27 @@ oracle_step(struct oracle *oracle, const struct mr_event *event)
 {
 	struct oracle_outcome outcome = {0};
 	struct mr_result *r = &oracle->result;
+	struct live live = {0};
 
 	r->events++;
 	switch ((enum mr_op)event->op) {
 	case MR_OP_MALLOC:
-		outcome = allocate(oracle, event);
+		live.id = event->id;
+		if (event->size == 0 && is_gpu(&oracle->policy)) {
+			remember(oracle, live);
+			outcome.none = true;
+			return outcome;
+		}
+		live.has_block = allocate(oracle, event, &outcome);
+		outcome.none = !live.has_block;
+		live.capacity = outcome.capacity;
+		remember(oracle, live);
 		break;
 	case MR_OP_FREE:
-		deallocate(oracle, event);
+		live = forget(oracle, event->id);
+		if (!live.has_block)
+			return outcome;
+		deallocate(oracle, live.capacity);
 		break;
 	case MR_OP_SET_CACHE_LIMIT:
 		if (!oracle->keep_limits)
@@ -287,12 +469,18 @@ static const struct member {
 	MEMBER(slack_bytes),
 	MEMBER(requested_bytes),
 	MEMBER(hit_bytes),
+	MEMBER(failed_mallocs),
+	MEMBER(first_failed_malloc),
 	MEMBER(rejected_frees),
 	MEMBER(rejected_bytes),
 	MEMBER(evicted_blocks),
 	MEMBER(evicted_bytes),
 	MEMBER(evictions_by_limit),
 	MEMBER(evicted_bytes_by_limit),
+	MEMBER(evictions_for_room),
+	MEMBER(evicted_bytes_for_room),
+	MEMBER(evictions_by_pressure),
+	MEMBER(evicted_bytes_by_pressure),
 	MEMBER(cleared_blocks),
 	MEMBER(cleared_bytes),
 	MEMBER(stale_bytes),

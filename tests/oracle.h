@@ -22,6 +22,7 @@ struct oracle;
 struct oracle_outcome {
 	uint64_t capacity;
 	bool hit;
+	bool none; /* the policy gave no block */
 };
 
 /* keep_limits as in mr_sim_new(). The caller's, for oracle_free(). */

@@ -166,6 +166,28 @@ limit(struct walk *walk, const struct oracle *oracle)
 	return at_most(limit, walk->options.max_limit);
 }
 
+/* Beside what is in use, or will be with the next malloc. */
+static uint64_t
+memory_limit(struct walk *walk, const struct oracle *oracle)
+{
+	const struct mr_result *now = oracle_result(oracle);
+	uint64_t total = now->active_bytes + now->cached_bytes;
+
+	switch (walk_below(walk, 6)) {
+	case 0:
+	case 1:
+		return beside(walk, now->active_bytes);
+	case 2:
+		return beside(walk, total);
+	case 3:
+		return beside(walk, total + walk->palette[walk_below(walk, PALETTE)]);
+	case 4:
+		return walk_below(walk, now->peak_total_bytes + 1);
+	default:
+		return MR_UNLIMITED;
+	}
+}
+
 static void
 control(struct walk *walk, const struct oracle *oracle, struct mr_event *event)
 {
@@ -176,7 +198,7 @@ control(struct walk *walk, const struct oracle *oracle, struct mr_event *event)
 		event->bytes = limit(walk, oracle);
 	} else if (kind < 11) {
 		event->op = MR_OP_SET_MEMORY_LIMIT;
-		event->bytes = beside(walk, oracle_result(oracle)->active_bytes);
+		event->bytes = memory_limit(walk, oracle);
 	} else if (kind < 12) {
 		event->op = MR_OP_CLEAR_CACHE;
 	} else if (kind < 14) {

@@ -9,8 +9,9 @@
  *
  * At every moment active + cached is the sum of the capacities of the blocks
  * obtained from the system and not yet returned to it, and cached never
- * exceeds the cache limit. What the allocator needs for itself (one header a
- * block, and tables) is not counted, as in MLX.
+ * exceeds the cache limit, save under mlx-metal and mlx-cuda. What the
+ * allocator needs for itself (one header a block, and tables) is not counted,
+ * as in MLX.
  *
  * Every function below may be called from any thread at any time, save
  * mr_cache_new() and mr_cache_free().
@@ -67,8 +68,11 @@ MR_API void mr_cache_free(struct mr_cache *cache);
 /*
  * Hands out a block of at least size bytes. size may be 0: the block is then a
  * unique address of capacity 0, never served from the cache nor kept in it.
- * NULL, and every counter as before, if the system has no memory or size is
- * above PTRDIFF_MAX. Contents are undefined.
+ * NULL, and every counter as before (save for what was released to get memory),
+ * if the system has no memory or size is above PTRDIFF_MAX. NULL also where the
+ * policy gives no block: for size 0 under mlx-metal and mlx-cuda, which counts as
+ * nothing, and beyond max_blocks, which counts as a failed malloc. Contents are
+ * undefined.
  */
 MR_API void *mr_cache_alloc(struct mr_cache *cache, size_t size);
 
@@ -84,10 +88,16 @@ MR_API void mr_cache_dealloc(struct mr_cache *cache, void *block);
  */
 MR_API size_t mr_cache_capacity(struct mr_cache *cache, const void *block);
 
-/* Sets the cache limit in bytes, evicting if need be; returns the old one. */
+/*
+ * Sets the cache limit in bytes, evicting if need be (mlx-metal and mlx-cuda: at
+ * the next alloc); returns the old one.
+ */
 MR_API uint64_t mr_cache_set_limit(struct mr_cache *cache, uint64_t limit);
 
-/* Sets the memory limit in bytes, which is watched only; returns the old one. */
+/*
+ * Sets the memory limit in bytes; returns the old one. mlx-cpu watches it only;
+ * mlx-metal and mlx-cuda release cached blocks for it.
+ */
 MR_API uint64_t mr_cache_set_memory_limit(struct mr_cache *cache, uint64_t limit);
 
 /* Returns every cached block to the system. */
@@ -101,7 +111,13 @@ MR_API uint64_t mr_cache_active(struct mr_cache *cache);
 MR_API uint64_t mr_cache_cached(struct mr_cache *cache);
 MR_API uint64_t mr_cache_peak(struct mr_cache *cache);
 
-/* All counters at one moment. `events` is mallocs + frees. */
+/* How many mallocs the policy has refused so far. */
+MR_API uint64_t mr_cache_refused(struct mr_cache *cache);
+
+/*
+ * All counters at one moment. `events` is mallocs + frees; first_failed_malloc
+ * counts the calls of mr_cache_alloc() and mr_cache_dealloc().
+ */
 MR_API void mr_cache_result(struct mr_cache *cache, struct mr_result *out);
 
 /*

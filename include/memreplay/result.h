@@ -27,19 +27,25 @@ struct mr_result {
 	uint64_t events; /* everything in the trace after its header */
 	uint64_t mallocs;
 	uint64_t frees;
-	uint64_t hits;            /* mallocs served from the cache */
-	uint64_t misses;          /* mallocs served by the system */
-	uint64_t larger_hits;     /* hits on a block larger than asked for */
-	uint64_t slack_bytes;     /* capacity beyond the request, summed over hits */
-	uint64_t requested_bytes; /* summed over mallocs */
-	uint64_t hit_bytes;       /* requested bytes, summed over hits */
+	uint64_t hits;                /* mallocs served from the cache */
+	uint64_t misses;              /* mallocs served by the system */
+	uint64_t larger_hits;         /* hits on a block larger than asked for */
+	uint64_t slack_bytes;         /* capacity beyond the request, summed over hits */
+	uint64_t requested_bytes;     /* summed over mallocs */
+	uint64_t hit_bytes;           /* requested bytes, summed over hits */
+	uint64_t failed_mallocs;      /* that the policy refused; none of the above */
+	uint64_t first_failed_malloc; /* the number of its event, from 1; 0: none */
 
 	uint64_t rejected_frees; /* blocks that did not fit under the limit */
 	uint64_t rejected_bytes;
 	uint64_t evicted_blocks; /* cached blocks returned, for whatever reason */
 	uint64_t evicted_bytes;
-	uint64_t evictions_by_limit; /* of those: because the limit was lowered */
+	uint64_t evictions_by_limit; /* of those: for the cache was above its limit */
 	uint64_t evicted_bytes_by_limit;
+	uint64_t evictions_for_room; /* of those: to cache a freed block */
+	uint64_t evicted_bytes_for_room;
+	uint64_t evictions_by_pressure; /* of those: for memory, or blocks, ran short */
+	uint64_t evicted_bytes_by_pressure;
 	uint64_t cleared_blocks; /* of those: because the cache was cleared */
 	uint64_t cleared_bytes;
 

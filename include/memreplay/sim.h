@@ -38,7 +38,7 @@ MR_API void mr_sim_free(struct mr_sim *sim);
 
 /* What a malloc got. */
 struct mr_outcome {
-	uint64_t capacity;
+	uint64_t capacity; /* 0 also if the policy gave no block */
 	bool hit;
 };
 
@@ -56,6 +56,15 @@ MR_API MR_MUST_CHECK enum mr_status mr_sim_run(struct mr_sim *sim,
 
 /* The figures so far. */
 MR_API void mr_sim_result(const struct mr_sim *sim, struct mr_result *out);
+
+/*
+ * The cache limits that would have made the same of the events so far, in place
+ * of the policy's own: from *from to just below *to; MR_UNLIMITED: all above.
+ * All counters are the same there but cache_limit and max_overshoot_bytes, which
+ * tells how far above the limit the cache was. Every policy has such a range;
+ * why is said in alloc/core.h.
+ */
+MR_API void mr_sim_valid_range(const struct mr_sim *sim, uint64_t *from, uint64_t *to);
 
 /* How many set_cache_limit events were ignored, for keep_limits was false. */
 MR_API uint64_t mr_sim_ignored_limits(const struct mr_sim *sim);

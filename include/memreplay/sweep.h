@@ -54,7 +54,8 @@ struct mr_sweep;
  * resolution 0 the finest power of two is found, while reading, that makes at
  * most 512 points between `from` and the last limit at which anything changes.
  * On success *out is the caller's, for mr_sweep_free().
- *   MR_EINVAL  the policy has no cache, or the limits make no sense
+ *   MR_EINVAL  the policy has no cache or cannot be swept, or the limits make
+ *              no sense
  *   MR_ENOMEM
  */
 MR_API MR_MUST_CHECK enum mr_status mr_sweep_new(struct mr_sweep **out,

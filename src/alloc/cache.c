@@ -164,12 +164,13 @@ mr_cache_free(struct mr_cache *cache)
 
 /* A miss: the block's number is set aside while the system is asked for memory. */
 static void *
-alloc_new(struct mr_cache *cache, size_t size, uint32_t block)
+alloc_new(struct mr_cache *cache, size_t size, uint32_t block, size_t capacity)
 {
 	char *memory = NULL;
+	struct tag *list;
 	size_t bytes;
 
-	if (!__builtin_add_overflow(size, cache->prefix, &bytes))
+	if (!__builtin_add_overflow(capacity, cache->prefix, &bytes))
 		memory = cache->device.reserve(
 			cache->device.context, bytes, cache->prefix);
 	pthread_mutex_lock(&cache->lock);
@@ -177,39 +178,62 @@ alloc_new(struct mr_cache *cache, size_t size, uint32_t block)
 		memory += cache->prefix;
 		tag_of(memory)->block = block;
 		cache->core.blocks[block].memory = memory;
-		mr_core_commit(&cache->core, block);
+		mr_core_commit(&cache->core, block, size, cache->core.plain);
 	} else {
 		mr_core_cancel(&cache->core, block);
 	}
+	list = take_leaving(cache);
 	pthread_mutex_unlock(&cache->lock);
+	release_all(cache, list);
 	return memory;
+}
+
+/* Looks in the cache; if there is no block to reuse, sets a new one's number aside. */
+static void *
+find(struct mr_cache *cache, size_t size, uint32_t *block)
+{
+	struct mr_core *core = &cache->core;
+	enum mr_status st = MR_OK;
+
+	core->events++;
+	*block = core->plain ? mr_core_reuse(core, size, true)
+			     : mr_core_reuse(core, size, false);
+	if (*block != MR_NONE)
+		return core->blocks[*block].memory;
+	st = mr_core_prepare(core, size, block, NULL);
+	if (st)
+		*block = MR_NONE;
+	return NULL;
 }
 
 void *
 mr_cache_alloc(struct mr_cache *cache, size_t size)
 {
-	void *memory = NULL;
+	size_t capacity = 0;
+	struct tag *list;
 	uint32_t block;
-	enum mr_status st;
+	void *memory;
 
 	if (size > PTRDIFF_MAX)
 		return NULL;
 	pthread_mutex_lock(&cache->lock);
-	block = mr_core_reuse(&cache->core, size);
-	if (block != MR_NONE) {
-		memory = cache->core.blocks[block].memory;
-		pthread_mutex_unlock(&cache->lock);
-		return memory;
-	}
-	st = mr_core_prepare(&cache->core, size, &block, NULL);
+	memory = find(cache, size, &block);
+	if (!memory && block != MR_NONE)
+		capacity = mr_core_capacity(&cache->core, block);
+	list = take_leaving(cache);
 	pthread_mutex_unlock(&cache->lock);
-	return st ? NULL : alloc_new(cache, size, block);
+	/* First, so that there is memory for what is asked for now. */
+	release_all(cache, list);
+	if (memory || block == MR_NONE)
+		return memory;
+	return alloc_new(cache, size, block, capacity);
 }
 
 void
 mr_cache_dealloc(struct mr_cache *cache, void *memory)
 {
-	struct tag *tag;
+	struct mr_core *core = &cache->core;
+	struct tag *tag, *list;
 	uint64_t capacity;
 	bool cached;
 
@@ -217,9 +241,13 @@ mr_cache_dealloc(struct mr_cache *cache, void *memory)
 		return;
 	tag = tag_of(memory);
 	pthread_mutex_lock(&cache->lock);
-	capacity = mr_core_capacity(&cache->core, tag->block);
-	cached = mr_core_free(&cache->core, tag->block);
+	core->events++;
+	capacity = mr_core_capacity(core, tag->block);
+	cached = core->plain ? mr_core_free(core, tag->block, true)
+			     : mr_core_free(core, tag->block, false);
+	list = take_leaving(cache);
 	pthread_mutex_unlock(&cache->lock);
+	release_all(cache, list);
 	if (!cached) {
 		tag->bytes = capacity + cache->prefix;
 		release(cache, tag);
@@ -312,6 +340,12 @@ uint64_t
 mr_cache_peak(struct mr_cache *cache)
 {
 	return read_figure(cache, &cache->core.peak);
+}
+
+uint64_t
+mr_cache_refused(struct mr_cache *cache)
+{
+	return read_figure(cache, &cache->core.rare.failed_mallocs);
 }
 
 void

@@ -7,11 +7,40 @@
 
 #include "base/error.h"
 
+/* Of the GPUs: these may be above their limit for a while. */
+static bool
+is_loose(const struct mr_core *core)
+{
+	return core->policy.kind == MR_POLICY_MLX_METAL ||
+		core->policy.kind == MR_POLICY_MLX_CUDA;
+}
+
+bool
+mr_core_is_plain(const struct mr_policy *policy)
+{
+	return policy->kind == MR_POLICY_NONE ||
+		(policy->kind == MR_POLICY_MLX_CPU && !policy->round &&
+			policy->on_full == MR_ON_FULL_REJECT && !policy->clear_every &&
+			!policy->max_blocks);
+}
+
+static void
+set_gc_limit(struct mr_core *core)
+{
+	core->gc_limit = mr_share(core->policy.working_set, 95);
+	if (core->policy.memory_limit < core->gc_limit)
+		core->gc_limit = core->policy.memory_limit;
+}
+
 enum mr_status
 mr_core_init(struct mr_core *core, const struct mr_policy *policy, struct mr_error *err)
 {
 	memset(core, 0, sizeof(*core));
 	core->policy = *policy;
+	mr_policy_resolve(&core->policy);
+	core->plain = mr_core_is_plain(policy);
+	core->same_to = MR_UNLIMITED;
+	set_gc_limit(core);
 	core->oldest = core->newest = core->unused = MR_NONE;
 	return mr_sizes_init(&core->sizes, err);
 }
@@ -101,47 +130,6 @@ reserve_block(struct mr_core *core, struct mr_error *err)
 	return MR_OK;
 }
 
-enum mr_status
-mr_core_prepare(
-	struct mr_core *core, uint64_t size, uint32_t *block, struct mr_error *err)
-{
-	uint32_t class = mr_sizes_find(&core->sizes, size);
-	enum mr_status st = reserve_block(core, err);
-
-	if (!st && class == MR_NONE)
-		st = reserve_class(core, err);
-	if (st)
-		return st;
-	if (class == MR_NONE) {
-		class = mr_sizes_add(&core->sizes, size);
-		core->queues[class] = (struct mr_queue){MR_NONE, MR_NONE, 0};
-	}
-	*block = core->unused;
-	if (*block == MR_NONE)
-		*block = core->block_count++;
-	else
-		core->unused = core->blocks[*block].next;
-	core->blocks[*block].class = class;
-	core->queues[class].blocks++;
-	return MR_OK;
-}
-
-void
-mr_core_cancel(struct mr_core *core, uint32_t block)
-{
-	mr_core_retire(core, block);
-}
-
-void
-mr_core_overshoot(struct mr_core *core)
-{
-	uint64_t bytes = core->cached - core->policy.cache_limit;
-
-	core->rare.events_over_limit++;
-	if (bytes > core->rare.max_overshoot_bytes)
-		core->rare.max_overshoot_bytes = bytes;
-}
-
 /* Sends the least recently cached block back to the system. */
 static uint64_t
 evict_oldest(struct mr_core *core)
@@ -167,6 +155,25 @@ evict_all(struct mr_core *core)
 		evict_oldest(core);
 }
 
+/* Whether x <= limit; every use of the limit but the plain free's is this one. */
+static bool
+within_limit(struct mr_core *core, uint64_t x)
+{
+	bool within = x <= core->policy.cache_limit;
+
+	if (within && x > core->same_from)
+		core->same_from = x;
+	if (!within && x < core->same_to)
+		core->same_to = x;
+	return within;
+}
+
+static uint64_t
+plus(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
 /*
  * Returns at least need bytes: MLX drops the whole cache where nearly all of it
  * (need >= 0.9 * cached) has to go anyway. In integers: what may stay is at most
@@ -185,19 +192,203 @@ release(struct mr_core *core, uint64_t need)
 		gone += evict_oldest(core);
 }
 
+/* release(cached - limit) if that is above 0; see mr_core_same(). */
+static void
+trim(struct mr_core *core)
+{
+	uint64_t blocks = core->rare.evicted_blocks, bytes = core->rare.evicted_bytes;
+
+	if (within_limit(core, core->cached))
+		return;
+	if (!within_limit(core, core->cached / 10 + 1))
+		evict_all(core);
+	while (core->oldest != MR_NONE && !within_limit(core, core->cached))
+		evict_oldest(core);
+	core->rare.evictions_by_limit += core->rare.evicted_blocks - blocks;
+	core->rare.evicted_bytes_by_limit += core->rare.evicted_bytes - bytes;
+}
+
+static void
+clear(struct mr_core *core)
+{
+	uint64_t blocks = core->rare.evicted_blocks, bytes = core->rare.evicted_bytes;
+
+	evict_all(core);
+	core->rare.cleared_blocks += core->rare.evicted_blocks - blocks;
+	core->rare.cleared_bytes += core->rare.evicted_bytes - bytes;
+}
+
+void
+mr_core_other_watch(struct mr_core *core)
+{
+	uint64_t bytes;
+
+	if (within_limit(core, core->cached))
+		return;
+	bytes = core->cached - core->policy.cache_limit;
+	core->rare.events_over_limit++;
+	if (bytes > core->rare.max_overshoot_bytes)
+		core->rare.max_overshoot_bytes = bytes;
+}
+
+void
+mr_core_other_malloc_ends(struct mr_core *core)
+{
+	if (is_loose(core))
+		trim(core);
+	if (core->policy.clear_every && core->mallocs % core->policy.clear_every == 0)
+		clear(core);
+}
+
+static bool
+is_full(const struct mr_core *core)
+{
+	return core->policy.max_blocks && core->held >= core->policy.max_blocks;
+}
+
+/* What a miss of size releases first, each policy in its own way. */
+static void
+relieve(struct mr_core *core, uint64_t size)
+{
+	uint64_t blocks = core->rare.evicted_blocks, bytes = core->rare.evicted_bytes;
+	uint64_t need = plus(plus(core->active, core->cached), size);
+
+	if (core->policy.kind == MR_POLICY_MLX_METAL) {
+		/* The difference wraps around where it is only blocks that are many. */
+		if (need >= core->gc_limit || is_full(core))
+			release(core, need - core->gc_limit);
+	} else {
+		if (core->policy.kind == MR_POLICY_MLX_CUDA &&
+			need > core->policy.memory_limit)
+			release(core, need - core->policy.memory_limit);
+		while (is_full(core) && core->oldest != MR_NONE)
+			evict_oldest(core);
+	}
+	core->rare.evictions_by_pressure += core->rare.evicted_blocks - blocks;
+	core->rare.evicted_bytes_by_pressure += core->rare.evicted_bytes - bytes;
+}
+
+/* Whether the policy gives a new block of this size; if it fails, that is counted. */
+static bool
+grants(struct mr_core *core, uint64_t size)
+{
+	if (!size && is_loose(core))
+		return false;
+	relieve(core, size);
+	if (!is_full(core))
+		return true;
+	if (!core->rare.failed_mallocs++)
+		core->rare.first_failed_malloc = core->events;
+	mr_core_watch(core, false);
+	return false;
+}
+
+/* Whether a freed block may be cached next to `cached` bytes. */
+static bool
+has_room(struct mr_core *core, uint64_t cached, uint64_t capacity)
+{
+	return within_limit(core, plus(cached, is_loose(core) ? 1 : capacity));
+}
+
+/* The same for the cache as it is, after making room if that is the policy's way. */
+static bool
+makes_room(struct mr_core *core, uint64_t capacity)
+{
+	uint64_t blocks = core->rare.evicted_blocks, bytes = core->rare.evicted_bytes;
+
+	if (has_room(core, core->cached, capacity))
+		return true;
+	if (core->policy.on_full != MR_ON_FULL_EVICT || !has_room(core, 0, capacity))
+		return false;
+	while (!has_room(core, core->cached, capacity))
+		evict_oldest(core);
+	core->rare.evictions_for_room += core->rare.evicted_blocks - blocks;
+	core->rare.evicted_bytes_for_room += core->rare.evicted_bytes - bytes;
+	return true;
+}
+
+bool
+mr_core_other_free(struct mr_core *core, uint32_t block)
+{
+	uint64_t capacity;
+	bool kept;
+
+	if (block == MR_NONE)
+		return false;
+	capacity = mr_core_capacity(core, block);
+	core->active -= capacity;
+	core->frees++;
+	kept = capacity && makes_room(core, capacity);
+	if (kept)
+		mr_core_keep(core, block);
+	else
+		mr_core_reject(core, block);
+	mr_core_watch(core, false);
+	return kept;
+}
+
+enum mr_status
+mr_core_prepare(
+	struct mr_core *core, uint64_t size, uint32_t *block, struct mr_error *err)
+{
+	uint32_t class;
+	enum mr_status st;
+
+	if (!core->plain) {
+		size = mr_round(&core->policy, size);
+		*block = MR_NONE;
+		if (!grants(core, size))
+			return MR_OK;
+	}
+	class = mr_sizes_find(&core->sizes, size);
+	st = reserve_block(core, err);
+	if (!st && class == MR_NONE)
+		st = reserve_class(core, err);
+	if (st)
+		return st;
+	if (class == MR_NONE) {
+		class = mr_sizes_add(&core->sizes, size);
+		core->queues[class] = (struct mr_queue){MR_NONE, MR_NONE, 0};
+	}
+	*block = core->unused;
+	if (*block == MR_NONE)
+		*block = core->block_count++;
+	else
+		core->unused = core->blocks[*block].next;
+	core->blocks[*block].class = class;
+	core->queues[class].blocks++;
+	core->held++;
+	return MR_OK;
+}
+
+void
+mr_core_cancel(struct mr_core *core, uint32_t block)
+{
+	mr_core_retire(core, block);
+}
+
+void
+mr_core_same(const struct mr_core *core, uint64_t *from, uint64_t *to)
+{
+	*from = core->limit_set ? core->first_same_from : core->same_from;
+	*to = core->limit_set ? core->first_same_to : core->same_to;
+	if (core->plain && !core->limit_set && core->peak_cached > *from)
+		*from = core->peak_cached;
+}
+
 uint64_t
 mr_core_set_limit(struct mr_core *core, uint64_t limit)
 {
 	uint64_t old = core->policy.cache_limit;
-	uint64_t blocks = core->rare.evicted_blocks, bytes = core->rare.evicted_bytes;
 
+	if (!core->limit_set)
+		mr_core_same(core, &core->first_same_from, &core->first_same_to);
+	core->limit_set = true;
 	core->policy.cache_limit = limit;
 	core->rare.limit_changes++;
-	if (core->cached > limit)
-		release(core, core->cached - limit);
-	core->rare.evictions_by_limit += core->rare.evicted_blocks - blocks;
-	core->rare.evicted_bytes_by_limit += core->rare.evicted_bytes - bytes;
-	mr_core_watch(core);
+	if (!is_loose(core))
+		trim(core);
+	mr_core_watch(core, core->plain);
 	return old;
 }
 
@@ -207,19 +398,16 @@ mr_core_set_memory_limit(struct mr_core *core, uint64_t limit)
 	uint64_t old = core->policy.memory_limit;
 
 	core->policy.memory_limit = limit;
-	mr_core_watch(core);
+	set_gc_limit(core);
+	mr_core_watch(core, core->plain);
 	return old;
 }
 
 void
 mr_core_clear(struct mr_core *core)
 {
-	uint64_t blocks = core->rare.evicted_blocks, bytes = core->rare.evicted_bytes;
-
-	evict_all(core);
-	core->rare.cleared_blocks += core->rare.evicted_blocks - blocks;
-	core->rare.cleared_bytes += core->rare.evicted_bytes - bytes;
-	mr_core_watch(core);
+	clear(core);
+	mr_core_watch(core, core->plain);
 }
 
 static uint64_t
@@ -234,7 +422,7 @@ mr_core_reset_peak(struct mr_core *core)
 {
 	core->rare.peak_active_bytes = peak_active(core);
 	core->peak = 0;
-	mr_core_watch(core);
+	mr_core_watch(core, core->plain);
 }
 
 static uint32_t
@@ -335,7 +523,9 @@ mr_core_check(const struct mr_core *core, struct mr_error *err)
 			st = check_queue(core, class, order, &seen, err);
 	if (!st && seen != cached_blocks(core))
 		st = mr_fail(err, MR_EINVAL, "a cached block is in no queue");
-	if (!st && core->cached > core->policy.cache_limit)
+	if (!st && core->held < seen)
+		st = mr_fail(err, MR_EINVAL, "there are more blocks than counted");
+	if (!st && !is_loose(core) && core->cached > core->policy.cache_limit)
 		st = mr_fail(err, MR_EINVAL, "cached memory is above the limit");
 out:
 	free(order);

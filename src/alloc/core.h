@@ -20,12 +20,21 @@
  *
  * A malloc is mr_core_reuse(); if that finds nothing, mr_core_prepare() and then,
  * once there is memory, mr_core_commit(), or else mr_core_cancel(). A free is
- * mr_core_free(). Nothing here allocates but mr_core_prepare().
+ * mr_core_free(). Nothing here allocates but mr_core_prepare(). The owner counts
+ * mallocs and frees in `events` before it asks for them.
+ *
+ * These are compiled twice: for plain policies, mlx-cpu as MLX ships it, where
+ * each branch would be felt, and for all others. The caller says which with
+ * core->plain, as a constant where it matters.
+ *
+ * What the limit is compared with is remembered, so that it is known at which
+ * other limits the run would have been the same: see mr_core_same().
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alloc/round.h"
 #include "alloc/sizes.h"
 #include "memreplay/base.h"
 #include "memreplay/policy.h"
@@ -47,10 +56,12 @@ struct mr_queue {
 };
 
 struct mr_core {
-	struct mr_policy policy;
+	struct mr_policy policy; /* resolved */
 	uint64_t active;
 	uint64_t cached;
-	uint64_t peak; /* of active, since the last reset */
+	uint64_t peak;  /* of active, since the last reset */
+	bool plain;     /* see mr_core_is_plain() */
+	bool limit_set; /* by mr_core_set_limit(): it is not the first limit any more */
 
 	struct mr_block *blocks;
 	struct mr_queue *queues; /* one a class */
@@ -61,8 +72,15 @@ struct mr_core {
 	uint64_t mallocs, hits, larger_hits, slack_bytes, requested_bytes, hit_bytes;
 	uint64_t frees, peak_total, peak_cached, over_memory;
 
+	uint64_t events;    /* the owner's */
+	uint64_t gc_limit;  /* mlx-metal: a miss that needs as much releases */
+	uint64_t same_from; /* the largest x of which x <= limit was found true */
+	uint64_t same_to;   /* the smallest of which it was found false */
+	uint64_t first_same_from, first_same_to; /* of the first limit, if limit_set */
+
 	uint32_t block_count;
 	uint32_t block_space;
+	uint32_t held;   /* blocks live, cached or prepared */
 	uint32_t unused; /* first of the list of unused blocks */
 	uint32_t queue_space;
 	struct mr_result rare; /* counted where speed does not matter */
@@ -79,8 +97,12 @@ MR_MUST_CHECK enum mr_status mr_core_init(
 	struct mr_core *core, const struct mr_policy *policy, struct mr_error *err);
 void mr_core_fini(struct mr_core *core);
 
+/* Whether mlx-cpu's rules as MLX ships them are all that the policy needs. */
+bool mr_core_is_plain(const struct mr_policy *policy);
+
 /*
- * A block number for a new block of capacity size, not yet counted; MR_ENOMEM.
+ * A block number for a new block that serves a malloc of size, not yet counted.
+ * MR_NONE, with MR_OK, if the policy gives no block. MR_ENOMEM.
  */
 MR_MUST_CHECK enum mr_status mr_core_prepare(
 	struct mr_core *core, uint64_t size, uint32_t *block, struct mr_error *err);
@@ -92,8 +114,33 @@ void mr_core_clear(struct mr_core *core);
 void mr_core_reset_peak(struct mr_core *core);
 void mr_core_result(const struct mr_core *core, struct mr_result *out);
 
-/* Counts an event after which cached memory is above the limit. */
-void mr_core_overshoot(struct mr_core *core);
+/*
+ * The first cache limits at which all would have gone the same up to now: from
+ * *from to just below *to; MR_UNLIMITED: at all above. All is the rest of the
+ * result: only cache_limit and max_overshoot_bytes move with the limit.
+ *
+ * Why that is so: whatever a policy does with the limit L, it compares some x
+ * with it, where x follows from what has happened so far:
+ *
+ *   on a free      cached + c <= L; for the GPUs' policies cached < L
+ *   to make room   the same again, after each eviction
+ *   after a malloc cached <= L; if not, then to release x = cached - L
+ *                  x >= 0.9 * cached, which is L <= cached / 10, rounded down, and
+ *                  gone < x, which is not (cached - gone <= L)
+ *   after any event cached <= L, to count those above
+ *
+ * and does the same wherever the outcome is the same. By induction over the
+ * events, another limit gives the same run if it gives the same outcomes: if it
+ * is at least the largest x that was <= L and below the smallest that was not.
+ * No policy and no knob uses the limit in any other way. A limit set in the
+ * course of the run ends the induction: what follows does not depend on the first.
+ */
+void mr_core_same(const struct mr_core *core, uint64_t *from, uint64_t *to);
+
+/* What plain policies have no use for; see the functions without "other". */
+void mr_core_other_malloc_ends(struct mr_core *core);
+bool mr_core_other_free(struct mr_core *core, uint32_t block);
+void mr_core_other_watch(struct mr_core *core);
 
 /* Proves the equations above; MR_EINVAL if one does not hold. */
 MR_MUST_CHECK enum mr_status mr_core_check(
@@ -118,13 +165,15 @@ mr_window_end(const struct mr_policy *policy, uint64_t n)
 	return by_factor < by_pages ? by_factor : by_pages;
 }
 
+#define MR_TWICE static inline __attribute__((always_inline))
+
 /* Counts the event that ends here in the watch over the two limits. */
-static inline void
-mr_core_watch(struct mr_core *core)
+MR_TWICE void
+mr_core_watch(struct mr_core *core, bool plain)
 {
 	core->over_memory += core->active > core->policy.memory_limit;
-	if (core->cached > core->policy.cache_limit)
-		mr_core_overshoot(core);
+	if (!plain)
+		mr_core_other_watch(core);
 }
 
 static inline void
@@ -185,22 +234,21 @@ mr_core_push(struct mr_core *core, uint32_t block)
  * Serves a malloc of size from the cache and counts it as a hit; MR_NONE, and
  * nothing counted, if it must be a miss.
  */
-static inline uint32_t
-mr_core_reuse(struct mr_core *core, uint64_t size)
+MR_TWICE uint32_t
+mr_core_reuse(struct mr_core *core, uint64_t size, bool plain)
 {
 	struct mr_sizes *sizes = &core->sizes;
-	uint32_t class = mr_sizes_find(sizes, size);
-	uint64_t capacity;
-	uint32_t block;
+	uint64_t wanted = plain ? size : mr_round(&core->policy, size), capacity;
+	uint32_t class = mr_sizes_find(sizes, wanted), block;
 
 	if (class == MR_NONE)
-		class = mr_sizes_from(sizes, size);
+		class = mr_sizes_from(sizes, wanted);
 	else if (core->queues[class].head == MR_NONE)
 		class = mr_sizes_after(sizes, class);
 	if (class == MR_NONE)
 		return MR_NONE;
 	capacity = sizes->classes[class].size;
-	if (capacity >= mr_window_end(&core->policy, size))
+	if (capacity >= mr_window_end(&core->policy, wanted))
 		return MR_NONE;
 	block = mr_core_pop(core, class);
 	core->active += capacity;
@@ -212,24 +260,26 @@ mr_core_reuse(struct mr_core *core, uint64_t size)
 	core->slack_bytes += capacity - size;
 	core->requested_bytes += size;
 	core->hit_bytes += size;
-	mr_core_watch(core);
+	if (!plain)
+		mr_core_other_malloc_ends(core);
+	mr_core_watch(core, plain);
 	return block;
 }
 
-/* Counts a prepared block as a miss and as live. */
-static inline void
-mr_core_commit(struct mr_core *core, uint32_t block)
+/* Counts a prepared block as a miss and as live; size is what was asked for. */
+MR_TWICE void
+mr_core_commit(struct mr_core *core, uint32_t block, uint64_t size, bool plain)
 {
-	uint64_t size = mr_core_capacity(core, block);
-
-	core->active += size;
+	core->active += mr_core_capacity(core, block);
 	if (core->active > core->peak)
 		core->peak = core->active;
-	if (core->active + core->cached > core->peak_total)
-		core->peak_total = core->active + core->cached;
 	core->mallocs++;
 	core->requested_bytes += size;
-	mr_core_watch(core);
+	if (!plain)
+		mr_core_other_malloc_ends(core);
+	if (core->active + core->cached > core->peak_total)
+		core->peak_total = core->active + core->cached;
+	mr_core_watch(core, plain);
 }
 
 /* Returns the number of a block that has left. */
@@ -239,34 +289,59 @@ mr_core_retire(struct mr_core *core, uint32_t block)
 	core->queues[core->blocks[block].class].blocks--;
 	core->blocks[block].next = core->unused;
 	core->unused = block;
+	core->held--;
 }
 
-/*
- * Frees a live block. True: it is cached. False: it goes back to the system,
- * and its number is no longer the caller's.
- */
-static inline bool
-mr_core_free(struct mr_core *core, uint32_t block)
+/* Sends a freed block back to the system; it was of no use to the cache. */
+static inline void
+mr_core_reject(struct mr_core *core, uint32_t block)
 {
 	uint64_t capacity = mr_core_capacity(core, block);
 
-	core->active -= capacity;
-	core->frees++;
-	/* cached <= limit always holds here, so the difference cannot wrap. */
 	if (capacity && core->policy.kind != MR_POLICY_NONE) {
-		if (capacity <= core->policy.cache_limit - core->cached) {
-			mr_core_push(core, block);
-			if (core->cached > core->peak_cached)
-				core->peak_cached = core->cached;
-			mr_core_watch(core);
-			return true;
-		}
 		core->rare.rejected_frees++;
 		core->rare.rejected_bytes += capacity;
 	}
 	mr_core_retire(core, block);
-	mr_core_watch(core);
-	return false;
+}
+
+static inline void
+mr_core_keep(struct mr_core *core, uint32_t block)
+{
+	mr_core_push(core, block);
+	if (core->cached > core->peak_cached)
+		core->peak_cached = core->cached;
+}
+
+/*
+ * Frees a live block. True: it is cached. False: it goes back to the system,
+ * and its number is no longer the caller's. MR_NONE, what a malloc without a
+ * block got, is fine under a policy that is not plain: nothing happens.
+ */
+MR_TWICE bool
+mr_core_free(struct mr_core *core, uint32_t block, bool plain)
+{
+	uint64_t capacity;
+	bool kept = false;
+
+	if (!plain)
+		return mr_core_other_free(core, block);
+	capacity = mr_core_capacity(core, block);
+	core->active -= capacity;
+	core->frees++;
+	/* cached <= limit always holds here, so the difference cannot wrap. */
+	if (capacity && core->policy.kind != MR_POLICY_NONE) {
+		kept = capacity <= core->policy.cache_limit - core->cached;
+		/* Sums that were accepted need no note: they are in peak_cached. */
+		if (!kept && capacity + core->cached < core->same_to)
+			core->same_to = capacity + core->cached;
+	}
+	if (kept)
+		mr_core_keep(core, block);
+	else
+		mr_core_reject(core, block);
+	mr_core_watch(core, true);
+	return kept;
 }
 
 #endif

@@ -70,10 +70,13 @@ apply_header(
 	struct mr_policy *policy, const struct mr_header *header, struct mr_error *err)
 {
 	enum mr_status status = MR_OK;
+	/* The memory and the page of the machine traced say nothing of a GPU's. */
+	bool same_machine =
+		policy->kind == MR_POLICY_MLX_CPU || policy->kind == MR_POLICY_NONE;
 
 	if (header->has_cache_limit)
 		status = obey_header(policy, "cache_limit", header->cache_limit, err);
-	if (!status && header->has_memory_limit)
+	if (!status && header->has_memory_limit && same_machine)
 		status = obey_header(policy, "memory_limit", header->memory_limit, err);
 	if (!status && header->has_page_size && policy->kind == MR_POLICY_MLX_CPU)
 		status = obey_header(policy, "page", header->page_size, err);
@@ -137,6 +140,7 @@ mr_setup_make(struct mr_setup *out, const struct mr_policy_options *options,
 		if (!status && limits && !strcmp(name, "cache_limit"))
 			fixed = true;
 	}
+	mr_policy_resolve(policy);
 	out->keep_limits = !fixed || limits->keep_limit_events;
 	return status;
 }

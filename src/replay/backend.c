@@ -18,6 +18,16 @@ cache_take(void *context, size_t size, uint32_t align_log2)
 	return mr_cache_alloc(backend->cache, size);
 }
 
+static bool
+cache_refused(void *context)
+{
+	struct mr_backend *backend = context;
+	uint64_t before = backend->refused;
+
+	backend->refused = mr_cache_refused(backend->cache);
+	return backend->refused > before;
+}
+
 static void
 cache_give(void *context, void *block)
 {
@@ -91,11 +101,11 @@ mr_backend_init(
 	*backend = (struct mr_backend){.keep_limits = order->keep_limits};
 	if (order->kind == MR_ORDER_CACHING) {
 		backend->allocator = (struct mr_allocator){
-			cache_take, cache_give, cache_control, backend};
+			cache_take, cache_refused, cache_give, cache_control, backend};
 		return mr_cache_new(&backend->cache, &options, err);
 	}
-	backend->allocator =
-		(struct mr_allocator){plain_take, plain_give, plain_control, backend};
+	backend->allocator = (struct mr_allocator){
+		plain_take, NULL, plain_give, plain_control, backend};
 	return MR_OK;
 }
 

@@ -11,6 +11,7 @@ struct mr_backend {
 	struct mr_allocator allocator; /* its context is this backend */
 	struct mr_cache *cache;        /* MR_ORDER_CACHING */
 	bool keep_limits;
+	uint64_t refused; /* mallocs that the policy had refused when last asked */
 };
 
 /*

@@ -161,7 +161,7 @@ measure(struct child *child, struct mr_error *err)
 	const struct mr_order *order = child->order;
 	struct mr_answer *answer = child->answer;
 	struct mr_loop loop = {child->operations, order->operations, child->blocks,
-		order->touch, (size_t)sysconf(_SC_PAGESIZE), NULL, NULL};
+		order->touch, (size_t)sysconf(_SC_PAGESIZE), NULL, NULL, 0};
 	struct mr_resident resident_before, resident_after;
 	struct reading before, after;
 	struct mr_backend backend;
@@ -200,6 +200,7 @@ measure(struct child *child, struct mr_error *err)
 		mr_cache_result(backend.cache, &answer->result);
 		/* those that an allocator does not see count too, as in a simulation */
 		answer->result.events = done;
+		answer->result.first_failed_malloc = loop.first_refused;
 	}
 	give_back(child, &backend.allocator);
 	mr_backend_fini(&backend);

@@ -34,13 +34,23 @@ touch(const struct mr_loop *loop, volatile unsigned char *block, size_t size)
 	}
 }
 
+static bool
+refused(struct mr_loop *loop, const struct mr_allocator *allocator, uint64_t at)
+{
+	if (!allocator->refused || !allocator->refused(allocator->context))
+		return false;
+	if (!loop->first_refused)
+		loop->first_refused = at + 1;
+	return true;
+}
+
 /*
  * Inlined twice, so that the loop without clocks has no branch for them. The
  * allocator is called through pointers also where it does nothing, and so
  * their cost is part of what calibration finds.
  */
 static inline __attribute__((always_inline)) uint64_t
-run(const struct mr_loop *loop, const struct mr_allocator *allocator, bool timed)
+run(struct mr_loop *loop, const struct mr_allocator *allocator, bool timed)
 {
 	void *context = allocator->context;
 
@@ -57,10 +67,11 @@ run(const struct mr_loop *loop, const struct mr_allocator *allocator, bool timed
 				context, operation->size, operation->align_log2);
 			if (timed)
 				mr_histogram_add(loop->malloc_ns, mr_clock_ns() - start);
-			if (!block && operation->size)
-				return i;
 			loop->blocks[operation->slot] = block;
-			touch(loop, block, operation->size);
+			if (block)
+				touch(loop, block, operation->size);
+			else if (!refused(loop, allocator, i) && operation->size)
+				return i;
 			break;
 		case MR_OP_FREE:
 			block = loop->blocks[operation->slot];
@@ -85,7 +96,7 @@ run(const struct mr_loop *loop, const struct mr_allocator *allocator, bool timed
 }
 
 uint64_t
-mr_loop_run(const struct mr_loop *loop, const struct mr_allocator *allocator)
+mr_loop_run(struct mr_loop *loop, const struct mr_allocator *allocator)
 {
 	if (loop->malloc_ns)
 		return run(loop, allocator, true);
@@ -134,9 +145,9 @@ mr_loop_calibrate(struct mr_loop_cost *out, struct mr_histogram *malloc_ns,
 {
 	struct mr_operation operations[CALIBRATION_EVENTS];
 	void *blocks[2];
-	struct mr_allocator nothing = {take_nothing, give_nothing, NULL, blocks};
+	struct mr_allocator nothing = {take_nothing, NULL, give_nothing, NULL, blocks};
 	struct mr_loop loop = {operations, CALIBRATION_EVENTS, blocks, MR_TOUCH_NONE, 1,
-		malloc_ns, free_ns};
+		malloc_ns, free_ns, 0};
 	uint64_t best = UINT64_MAX;
 
 	memset(out, 0, sizeof(*out));

@@ -12,6 +12,7 @@
  * of many processors advances 10 ns at once), and is not portable.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +22,10 @@
 
 /* What the loop needs to know of an allocator. */
 struct mr_allocator {
-	/* NULL: no memory; that is a failure unless size is 0. */
+	/* NULL: no block; that is a failure unless size is 0 or it was refused. */
 	void *(*take)(void *context, size_t size, uint32_t align_log2);
+	/* Whether the last take() was NULL by the policy's will; never twice. */
+	bool (*refused)(void *context);
 	void (*give)(void *context, void *block);
 	/* Every operation that is neither malloc nor free. */
 	void (*control)(void *context, const struct mr_operation *operation);
@@ -38,6 +41,7 @@ struct mr_loop {
 	/* times of each call in ns, the clock's cost included; NULL: none wanted */
 	struct mr_histogram *malloc_ns;
 	struct mr_histogram *free_ns;
+	uint64_t first_refused; /* 0: none so far */
 };
 
 /* ns of CLOCK_MONOTONIC. */
@@ -45,9 +49,11 @@ uint64_t mr_clock_ns(void);
 
 /*
  * Carries out all operations. Returns the number of those that it did: less
- * than count if the malloc that followed got no memory.
+ * than count if the malloc that followed got no memory. A malloc that is refused
+ * has no block, and its free nothing to give; loop->first_refused is the number
+ * of the first of them, from 1.
  */
-uint64_t mr_loop_run(const struct mr_loop *loop, const struct mr_allocator *allocator);
+uint64_t mr_loop_run(struct mr_loop *loop, const struct mr_allocator *allocator);
 
 /* What the loop itself costs, measured on an allocator that does nothing. */
 struct mr_loop_cost {

@@ -69,6 +69,18 @@ print_means(const struct mr_result *result, FILE *out)
 			mr_count_print(times, result->limit_changes),
 			mr_count_print(blocks, result->evictions_by_limit),
 			mr_size_print(bytes, result->evicted_bytes_by_limit));
+	else if (result->evictions_by_limit)
+		fprintf(out, "Coming back below it evicted %s blocks (%s).\n",
+			mr_count_print(blocks, result->evictions_by_limit),
+			mr_size_print(bytes, result->evicted_bytes_by_limit));
+	if (result->evictions_for_room)
+		fprintf(out, "Making room for freed blocks evicted %s others (%s).\n",
+			mr_count_print(blocks, result->evictions_for_room),
+			mr_size_print(bytes, result->evicted_bytes_for_room));
+	if (result->evictions_by_pressure)
+		fprintf(out, "Shortage of memory or of blocks evicted %s (%s).\n",
+			mr_count_print(blocks, result->evictions_by_pressure),
+			mr_size_print(bytes, result->evicted_bytes_by_pressure));
 	if (result->cleared_blocks)
 		fprintf(out, "Clearing the cache evicted %s blocks (%s).\n",
 			mr_count_print(blocks, result->cleared_blocks),
@@ -98,6 +110,8 @@ print_memory_limit(const struct mr_result *result, FILE *out)
 void
 mr_replay_limits(const struct mr_result *result, FILE *out)
 {
+	char failed[MR_TEXT_SIZE], first[MR_TEXT_SIZE];
+
 	if (result->events_over_limit)
 		print_cache_limit_broken(result, out);
 	else if (result->cache_limit == MR_UNLIMITED && !result->limit_changes)
@@ -106,4 +120,8 @@ mr_replay_limits(const struct mr_result *result, FILE *out)
 		print_cache_limit_held(result, out);
 	print_means(result, out);
 	print_memory_limit(result, out);
+	if (result->failed_mallocs)
+		fprintf(out, "The policy refused %s mallocs, the first at event %s.\n",
+			mr_count_print(failed, result->failed_mallocs),
+			mr_count_print(first, result->first_failed_malloc));
 }

@@ -42,9 +42,15 @@ mr_doc_add_policy(struct mr_doc *doc, const struct mr_policy *policy)
 
 	mr_doc_begin(doc, "policy", 0);
 	mr_doc_text(doc, "name", mr_policy_name(policy));
-	for (size_t i = 0; i < count; i++)
-		add_number(doc, knobs[i].name, knobs[i].unit,
-			mr_knob_get(&knobs[i], policy));
+	for (size_t i = 0; i < count; i++) {
+		uint64_t value = mr_knob_get(&knobs[i], policy);
+		const char *choice = mr_knob_choice(&knobs[i], value);
+
+		if (choice)
+			mr_doc_text(doc, knobs[i].name, choice);
+		else
+			add_number(doc, knobs[i].name, knobs[i].unit, value);
+	}
 }
 
 void

@@ -11,7 +11,6 @@ struct mr_sim {
 	uint32_t *blocks; /* the block in each slot */
 	uint32_t slot_space;
 	bool keep_limits;
-	uint64_t events;
 	uint64_t ignored_limits;
 };
 
@@ -57,18 +56,19 @@ reserve_slot(struct mr_sim *sim, uint32_t slot, struct mr_error *err)
 	return MR_OK;
 }
 
-static inline enum mr_status
-step_malloc(
-	struct mr_sim *sim, const struct mr_event *event, bool *hit, struct mr_error *err)
+MR_TWICE enum mr_status
+step_malloc(struct mr_sim *sim, const struct mr_event *event, bool *hit, bool plain,
+	struct mr_error *err)
 {
-	uint32_t block = mr_core_reuse(&sim->core, event->size);
+	uint32_t block = mr_core_reuse(&sim->core, event->size, plain);
 	enum mr_status st;
 
 	*hit = block != MR_NONE;
 	if (!*hit) {
 		if ((st = mr_core_prepare(&sim->core, event->size, &block, err)))
 			return st;
-		mr_core_commit(&sim->core, block);
+		if (plain || block != MR_NONE)
+			mr_core_commit(&sim->core, block, event->size, plain);
 	}
 	if (event->slot >= sim->slot_space && (st = reserve_slot(sim, event->slot, err)))
 		return st;
@@ -104,14 +104,15 @@ step_other(struct mr_sim *sim, const struct mr_event *event)
 	}
 }
 
-static inline enum mr_status
-step(struct mr_sim *sim, const struct mr_event *event, bool *hit, struct mr_error *err)
+MR_TWICE enum mr_status
+step(struct mr_sim *sim, const struct mr_event *event, bool *hit, bool plain,
+	struct mr_error *err)
 {
-	sim->events++;
+	sim->core.events++;
 	if (event->op == MR_OP_MALLOC)
-		return step_malloc(sim, event, hit, err);
+		return step_malloc(sim, event, hit, plain, err);
 	if (event->op == MR_OP_FREE)
-		mr_core_free(&sim->core, sim->blocks[event->slot]);
+		mr_core_free(&sim->core, sim->blocks[event->slot], plain);
 	else
 		step_other(sim, event);
 	return MR_OK;
@@ -122,13 +123,28 @@ mr_sim_step(struct mr_sim *sim, const struct mr_event *event, struct mr_outcome 
 	struct mr_error *err)
 {
 	bool hit = false;
-	enum mr_status st = step(sim, event, &hit, err);
+	enum mr_status st = sim->core.plain ? step(sim, event, &hit, true, err)
+					    : step(sim, event, &hit, false, err);
+	uint32_t block;
 
 	if (!st && outcome && event->op == MR_OP_MALLOC) {
+		block = sim->blocks[event->slot];
 		outcome->hit = hit;
 		outcome->capacity =
-			mr_core_capacity(&sim->core, sim->blocks[event->slot]);
+			block == MR_NONE ? 0 : mr_core_capacity(&sim->core, block);
 	}
+	return st;
+}
+
+MR_TWICE enum mr_status
+run(struct mr_sim *sim, const struct mr_event *events, size_t count, bool plain,
+	struct mr_error *err)
+{
+	enum mr_status st = MR_OK;
+	bool hit;
+
+	for (size_t i = 0; i < count && !st; i++)
+		st = step(sim, &events[i], &hit, plain, err);
 	return st;
 }
 
@@ -136,19 +152,22 @@ enum mr_status
 mr_sim_run(struct mr_sim *sim, const struct mr_event *events, size_t count,
 	struct mr_error *err)
 {
-	enum mr_status st = MR_OK;
-	bool hit;
-
-	for (size_t i = 0; i < count && !st; i++)
-		st = step(sim, &events[i], &hit, err);
-	return st;
+	if (sim->core.plain)
+		return run(sim, events, count, true, err);
+	return run(sim, events, count, false, err);
 }
 
 void
 mr_sim_result(const struct mr_sim *sim, struct mr_result *out)
 {
 	mr_core_result(&sim->core, out);
-	out->events = sim->events;
+	out->events = sim->core.events;
+}
+
+void
+mr_sim_valid_range(const struct mr_sim *sim, uint64_t *from, uint64_t *to)
+{
+	mr_core_same(&sim->core, from, to);
 }
 
 uint64_t

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc/core.h"
 #include "base/error.h"
 
 /*
@@ -423,6 +424,10 @@ mr_sweep_new(struct mr_sweep **out, const struct mr_policy *policy,
 	*out = NULL;
 	if (policy->kind == MR_POLICY_NONE)
 		return mr_fail(err, MR_EINVAL, "the policy none has no cache limit");
+	if (!mr_core_is_plain(policy))
+		return mr_fail(err, MR_EINVAL,
+			"only mlx-cpu with round, on_full, clear_every and max_blocks as "
+			"they are by default can be swept");
 	sweep = calloc(1, sizeof(*sweep));
 	if (!sweep)
 		return mr_fail_memory(err);

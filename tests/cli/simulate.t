@@ -24,7 +24,36 @@ $ memreplay simulate small.jsonl -f json --cache-limit=unlimited 2>/dev/null | g
 $ memreplay simulate small.jsonl -f json --set window_pages=1 | sed -n "/policy/,/}/p" | grep -w "page\|window_pages\|name"
 		"name":	"mlx-cpu",
 		"page":	4096,
-		"window_pages":	1
+		"window_pages":	1,
+
+# knobs that are words
+$ memreplay simulate small.jsonl -f json --set round=1/8 --set on_full=evict | grep -w "round\|on_full"
+		"round":	"1/8",
+		"on_full":	"evict",
+
+# a word that is none of them
+$ memreplay simulate small.jsonl --set round=1/3
+! memreplay: simulate: --set: round: "1/3" is not one of none, pow2, 1/4, 1/8, 1/16
+! Try 'memreplay simulate --help'.
+? 2
+
+# the limits of the GPUs' policies follow from the memory
+$ memreplay simulate differs.jsonl -f json -p mlx-metal --set working_set=100M --set memory=1G | sed -n "/policy/,/}/p" | grep -w "name\|page\|memory_limit\|max_blocks"
+		"name":	"mlx-metal",
+		"memory_limit":	157286400,
+		"page":	16384,
+		"max_blocks":	499000,
+
+# unless they are set
+$ memreplay simulate differs.jsonl -f json -p mlx-cuda --set memory=100M --set memory_limit=1M --set cache_limit=1K --keep-limit-events | sed -n "/policy/,/}/p" | grep -w "cache_limit\|memory_limit"
+		"cache_limit":	1024,
+		"memory_limit":	1048576,
+
+# a malloc beyond max_blocks is a result
+$ memreplay simulate small.jsonl -f json --set max_blocks=1 | grep -w "mallocs\|failed_mallocs\|first_failed_malloc"
+		"mallocs":	5,
+		"failed_mallocs":	1,
+		"first_failed_malloc":	3,
 
 # csv is two lines of as many fields
 $ memreplay simulate small.jsonl --format=csv | awk -F, "NR == 1 { n = NF } NR > 1 && NF == n { print NR }"

@@ -119,7 +119,7 @@ $ memreplay info --from=zip small.jsonl
 
 # unknown policy
 $ memreplay simulate --policy=lru small.jsonl
-! memreplay: simulate: --policy: "lru" is not one of mlx-cpu, none
+! memreplay: simulate: --policy: "lru" is not one of mlx-cpu, none, mlx-metal, mlx-cuda
 ! Try 'memreplay simulate --help'.
 ? 2
 
