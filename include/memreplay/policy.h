@@ -91,6 +91,27 @@ enum mr_on_full {
  *              still as many the malloc fails: it gets no block, is counted in
  *              failed_mallocs alone, and its free is ignored.
  */
+
+/*
+ * What PYTORCH_CUDA_ALLOC_CONF can say, and what else the rules of torch-cuda
+ * depend on. Shares are in billionths.
+ */
+struct mr_torch_settings {
+	uint64_t memory;         /* bytes of the device; MR_UNLIMITED: never full */
+	uint64_t fraction;       /* share of it for this process; 0: no cap */
+	uint64_t max_split_size; /* bytes; larger blocks are not split */
+	uint64_t max_non_split_rounding; /* bytes that such a block may be too large */
+	uint64_t large_segment;          /* bytes of a segment for 1 to 10 MiB */
+	uint64_t gc_threshold;           /* share of the cap; 0: no collection */
+	uint64_t expandable;             /* 1: segments grow; 0: they do not */
+	uint64_t oom_at_cap;  /* 1: over the cap nothing is released, memory is out */
+	uint64_t extra;       /* torch_npu: bytes added to each request */
+	uint64_t align;       /* torch_npu: large blocks start at multiples; 0: any */
+	uint64_t descending;  /* 1: invented addresses fall; 0: they rise */
+	uint64_t roundup[16]; /* divisions of a power of two, from 1 MiB up; 0: none */
+};
+#define MR_TORCH_SHARE UINT64_C(1000000000) /* all of it, in billionths */
+
 struct mr_policy {
 	enum mr_policy_kind kind;
 	uint64_t cache_limit;  /* bytes; MR_UNLIMITED: no limit */
