@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What recording costs the recorded program: the same program alone, under
+# `memreplay record` and under heaptrack (if it is there), in turn, RUNS times.
+# Prints medians: ns an event, what the recording adds, and the ratio. The
+# recordings lie in $TMPDIR, whose disk takes part in the result.
+
+: "${top_builddir:=.}" "${RUNS:=5}" "${EVENTS:=4000000}"
+build=$(cd "$top_builddir" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+ways="alone recorded"
+command -v heaptrack >/dev/null && ways="$ways heaptrack"
+
+# run WAY COMMAND...: the command's last line
+run() {
+	way=$1
+	shift
+	rm -f t.mrt.gz* data*
+	case $way in
+	alone) "$@" ;;
+	recorded) "$build/memreplay" record -o t.mrt.gz "$@" 2>said ;;
+	heaptrack) heaptrack --raw -o data "$@" 2>&1 | grep -x '[0-9][0-9.]*' ;;
+	esac | tail -n 1
+}
+
+median() {
+	sort -n | awk '{ of[NR] = $1 } END { print of[int((NR + 1) / 2)] }'
+}
+
+# row NAME COMMAND...: the command prints ns
+row() {
+	name=$1
+	shift
+	for i in $(seq "$RUNS"); do
+		for way in $ways; do
+			run "$way" "$@" >>"$way.ns"
+		done
+	done
+	base=$(median <alone.ns)
+	for way in $ways; do
+		median <"$way.ns" | awk -v name="$name" -v way="$way" -v base="$base" \
+			'{ printf "%-12s %-10s %10.1f ns %+10.1f ns %8.2f x\n",
+				name, way, $1, $1 - base, $1 / base }'
+		rm "$way.ns"
+	done
+	grep -o "[0-9,]* dropped.*" said
+}
+
+python_loop="import json, time
+text = json.dumps([{'key %d' % i: [i, str(i), {'a': i}]} for i in range(2000)])
+start = time.perf_counter()
+for i in range(20):
+    json.loads(text)
+print('%.1f' % ((time.perf_counter() - start) * 1e9 / 20))"
+
+printf '%-12s %-10s %13s %13s %10s\n' program way 'an event' added ratio
+row "1 thread" "$build/bench/churn" "$EVENTS"
+row "4 threads" "$build/bench/churn" $((EVENTS / 4)) 4
+# its "event" is a text of 170 KB parsed
+export PYTHONMALLOC=malloc
+[ ! -x /usr/bin/python3 ] || row "python json" /usr/bin/python3 -c "$python_loop"
