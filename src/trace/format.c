@@ -16,6 +16,8 @@
 		false, &mr_json_reading, &mr_jsonl_writing) \
 	row("json", ".json", "one JSON object: the header with an \"events\" array", \
 		false, &mr_json_reading, NULL) \
+	row("pytorch-snapshot", ".pickle", "memory snapshot of PyTorch", \
+		true, &mr_pytorch_reading, NULL) \
 	row("android", ".txt", "what memory_replay of Android reads", \
 		true, &mr_android_reading, NULL)
 

@@ -106,5 +106,6 @@ extern const struct mr_reading mr_json_reading;
 extern const struct mr_writing mr_jsonl_writing;
 extern const struct mr_reading mr_mrt_reading;
 extern const struct mr_writing mr_mrt_writing;
+extern const struct mr_reading mr_pytorch_reading;
 
 #endif

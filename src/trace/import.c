@@ -31,6 +31,8 @@ static const struct {
 	[MR_FACT_IMPLIED_FREES] = {"implied_frees", COUNT, false,
 		"frees added where an address was handed out again"},
 	[MR_FACT_LOST_EVENTS] = {"lost_events", FLAG, false, "first events lost"},
+	[MR_FACT_END_DIFFERENCES] = {"end_differences", COUNT, false,
+		"blocks at the end that differ from those recorded"},
 	[MR_FACT_TOTAL_BREAKS] = {"total_breaks", COUNT, false,
 		"breaks in the recorded totals"},
 	[MR_FACT_SKIPPED_LINES] = {"skipped_lines", COUNT, false, "lines skipped"},

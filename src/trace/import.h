@@ -29,14 +29,15 @@
 enum mr_fact {
 	MR_FACT_SEEDED_BLOCKS, /* older than the trace; mallocs stand in front */
 	MR_FACT_SEEDED_BYTES,
-	MR_FACT_PAIRED_FREES,  /* without an address: paired by device and size */
-	MR_FACT_ROUNDED_SIZES, /* flag: sizes are those of the traced allocator */
-	MR_FACT_UNKNOWN_FREES, /* of blocks never seen; left out */
-	MR_FACT_IMPLIED_FREES, /* the address was handed out again without a free */
-	MR_FACT_LOST_EVENTS,   /* flag: the first ones were overwritten */
-	MR_FACT_TOTAL_BREAKS,  /* the running sum is not the total recorded */
-	MR_FACT_SKIPPED_LINES, /* when reading leniently */
-	MR_FACT_LATE_TIMES,    /* times that went back, raised to the last one */
+	MR_FACT_PAIRED_FREES,    /* without an address: paired by device and size */
+	MR_FACT_ROUNDED_SIZES,   /* flag: sizes are those of the traced allocator */
+	MR_FACT_UNKNOWN_FREES,   /* of blocks never seen; left out */
+	MR_FACT_IMPLIED_FREES,   /* the address was handed out again without a free */
+	MR_FACT_LOST_EVENTS,     /* flag: the first ones were overwritten */
+	MR_FACT_END_DIFFERENCES, /* blocks that are not as recorded at the end */
+	MR_FACT_TOTAL_BREAKS,    /* the running sum is not the total recorded */
+	MR_FACT_SKIPPED_LINES,   /* when reading leniently */
+	MR_FACT_LATE_TIMES,      /* times that went back, raised to the last one */
 	MR_FACT_COUNT
 };
 
