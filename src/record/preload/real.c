@@ -7,10 +7,11 @@
 #include <string.h>
 
 #define EARLY_BYTES 65536
+#define EARLY_ALIGN 4096
 
 struct mr_real mr_real;
 
-static _Alignas(64) char early[EARLY_BYTES];
+static _Alignas(EARLY_ALIGN) char early[EARLY_BYTES];
 static _Atomic size_t early_used;
 static _Atomic int finding;
 
@@ -49,7 +50,7 @@ mr_early_alloc(size_t size, size_t align)
 {
 	size_t start, used = atomic_load(&early_used);
 
-	if (size > EARLY_BYTES || align > sizeof(early))
+	if (size > EARLY_BYTES || align > EARLY_ALIGN)
 		return NULL;
 	if (align < _Alignof(max_align_t))
 		align = _Alignof(max_align_t);
