@@ -26,10 +26,10 @@ the window is one of the factor only
 s/by_factor < by_pages ? by_factor : by_pages/by_factor/
 src/alloc/core.h
 the limit test leaves out the freed block
-s/kept = capacity <=/kept = 0 <=/
+s/if (capacity <= core->policy/if (0 <= core->policy/
 src/alloc/core.h
 a block that just fits under the limit is rejected
-s/kept = capacity <=/kept = capacity </
+s/if (capacity <= core->policy/if (capacity < core->policy/
 src/alloc/core.h
 blocks of capacity 0 are cached
 s/if (capacity && \(core->policy.kind != MR_POLICY_NONE) {\)$/if (\1/
@@ -41,7 +41,7 @@ the window is that of the size before rounding
 s/mr_window_end(&core->policy, wanted)/mr_window_end(\&core->policy, size)/
 src/alloc/core.h
 the sum that was rejected is forgotten
-s/if (!kept && capacity + core->cached < core->same_to)/if (0)/
+s/if (capacity + core->cached < core->same_to)/if (0)/
 src/alloc/core.c
 1.0 for 0.9
 s|core->cached - need <= core->cached / 10|need >= core->cached|

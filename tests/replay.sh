@@ -69,14 +69,55 @@ table() {
 		has out "counters equal the simulation's"
 }
 
+# A random trace: sizes of all kinds, 0 too, limits, clears and marks.
+random_trace() {
+	echo '{"format":"alloc-trace","version":1,"cache_limit":300000}'
+	awk 'BEGIN {
+		srand(7)
+		for (i = 1; i <= 6000; i++) {
+			kind = int(rand() * 100)
+			if (kind < 1)
+				printf "{\"op\":\"clear_cache\"}\n"
+			else if (kind < 2)
+				printf "{\"op\":\"mark\",\"name\":\"m\"}\n"
+			else if (kind < 3)
+				printf "{\"op\":\"set_memory_limit\",\"bytes\":%d}\n",
+					rand() * 2000000
+			else if (kind < 4)
+				printf "{\"op\":\"set_cache_limit\",\"bytes\":%d}\n",
+					rand() * 600000
+			else if (kind < 50 && live > 0) {
+				at = 1 + int(rand() * live)
+				printf "{\"op\":\"free\",\"id\":%d}\n", block[at]
+				block[at] = block[live--]
+			} else {
+				block[++live] = ++id
+				size = rand() < 0.1 ? 0 : int(exp(rand() * 11))
+				printf "{\"op\":\"malloc\",\"id\":%d,\"size\":%d}\n",
+					id, size
+			}
+		}
+	}'
+}
+
+# TRACE [OPTION]...: what replay counts is what simulate counts
 as_simulated() {
-	run 0 --touch=none --format=json "$1" && has out '"exit":	"exit 0"' &&
+	file=$1
+	shift
+	run 0 --touch=none --format=json "$@" "$file" && has out '"exit":	"exit 0"' &&
 		has out '"agrees_with_simulation":	true' || return
 	result_of "$work/out" >"$work/real"
-	"$memreplay" simulate --format=json "$1" >"$work/out" || return
+	"$memreplay" simulate --format=json "$@" "$file" >"$work/out" || return
 	result_of "$work/out" >"$work/simulated"
 	[ "$(wc -l <"$work/simulated")" -gt 30 ] || return
 	diff "$work/simulated" "$work/real"
+}
+
+refused() {
+	run 0 --touch=full --set max_blocks=3 "$work/random.jsonl" &&
+		has out "The policy refused" && has out "the first at event" &&
+		run 0 --touch=page --policy=mlx-metal --set max_blocks=3 --format=json \
+			"$work/random.jsonl" && ! grep -q '"failed_mallocs":	0' "$work/out"
 }
 
 csv() {
@@ -186,6 +227,28 @@ ok "table" table
 for file in "$top_srcdir"/traces/*.mrt.gz; do
 	ok "as simulated: ${file##*/}" as_simulated "$file"
 done
+random_trace >"$work/random.jsonl"
+while read -r options; do
+	for file in "$top_srcdir/traces/mlp_train.mrt.gz" "$work/random.jsonl"; do
+		# shellcheck disable=SC2086 # they are several words
+		ok "as simulated: ${file##*/} $options" as_simulated "$file" $options
+	done
+done <<'POLICIES'
+--policy=none
+--set page=64 --set window_factor=5
+--set round=pow2
+--set round=1/8 --set on_full=evict
+--set on_full=evict --set clear_every=300
+--set max_blocks=120
+--policy=mlx-metal
+--policy=mlx-metal --set working_set=1M --set cache_limit=100K
+--policy=mlx-metal --set max_blocks=90 --set round=1/4
+--policy=mlx-metal --cache-limit=200K --set page=4K --set on_full=evict
+--policy=mlx-cuda
+--policy=mlx-cuda --set memory=2M
+--policy=mlx-cuda --set max_blocks=100 --keep-limit-events --cache-limit=50K
+POLICIES
+ok "a malloc beyond max_blocks is a result" refused
 ok "csv" csv
 ok "expectations" expectations
 ok "medians, and times of the loop only" medians

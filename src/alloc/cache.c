@@ -178,7 +178,10 @@ alloc_new(struct mr_cache *cache, size_t size, uint32_t block, size_t capacity)
 		memory += cache->prefix;
 		tag_of(memory)->block = block;
 		cache->core.blocks[block].memory = memory;
-		mr_core_commit(&cache->core, block, size, cache->core.plain);
+		if (cache->core.plain)
+			mr_core_commit(&cache->core, block, size, true);
+		else
+			mr_core_commit(&cache->core, block, size, false);
 	} else {
 		mr_core_cancel(&cache->core, block);
 	}
@@ -188,52 +191,83 @@ alloc_new(struct mr_cache *cache, size_t size, uint32_t block, size_t capacity)
 	return memory;
 }
 
-/* Looks in the cache; if there is no block to reuse, sets a new one's number aside. */
-static void *
-find(struct mr_cache *cache, size_t size, uint32_t *block)
+/* Under the lock: sets a new block's number aside, and says what it must hold. */
+static bool
+prepare(struct mr_cache *cache, size_t size, uint32_t *block, size_t *capacity)
 {
-	struct mr_core *core = &cache->core;
-	enum mr_status st = MR_OK;
+	if (mr_core_prepare(&cache->core, size, block, NULL) || *block == MR_NONE)
+		return false;
+	*capacity = mr_core_capacity(&cache->core, *block);
+	return true;
+}
 
-	core->events++;
-	*block = core->plain ? mr_core_reuse(core, size, true)
-			     : mr_core_reuse(core, size, false);
-	if (*block != MR_NONE)
-		return core->blocks[*block].memory;
-	st = mr_core_prepare(core, size, block, NULL);
-	if (st)
-		*block = MR_NONE;
-	return NULL;
+/* The same under a policy that is not plain: it may evict, and refuse. */
+static void *
+alloc_other(struct mr_cache *cache, size_t size)
+{
+	void *memory = NULL;
+	struct tag *list;
+	size_t capacity;
+	uint32_t block;
+	bool prepared = false;
+
+	pthread_mutex_lock(&cache->lock);
+	cache->core.events++;
+	block = mr_core_reuse(&cache->core, size, false);
+	if (block != MR_NONE)
+		memory = cache->core.blocks[block].memory;
+	else
+		prepared = prepare(cache, size, &block, &capacity);
+	list = take_leaving(cache);
+	pthread_mutex_unlock(&cache->lock);
+	/* First, so that there is memory for what is asked for now. */
+	release_all(cache, list);
+	return prepared ? alloc_new(cache, size, block, capacity) : memory;
 }
 
 void *
 mr_cache_alloc(struct mr_cache *cache, size_t size)
 {
-	size_t capacity = 0;
-	struct tag *list;
-	uint32_t block;
 	void *memory;
+	size_t capacity;
+	uint32_t block;
+	bool prepared;
 
 	if (size > PTRDIFF_MAX)
 		return NULL;
+	if (!cache->core.plain)
+		return alloc_other(cache, size);
 	pthread_mutex_lock(&cache->lock);
-	memory = find(cache, size, &block);
-	if (!memory && block != MR_NONE)
-		capacity = mr_core_capacity(&cache->core, block);
+	block = mr_core_reuse(&cache->core, size, true);
+	if (block != MR_NONE) {
+		memory = cache->core.blocks[block].memory;
+		pthread_mutex_unlock(&cache->lock);
+		return memory;
+	}
+	prepared = prepare(cache, size, &block, &capacity);
+	pthread_mutex_unlock(&cache->lock);
+	return prepared ? alloc_new(cache, size, block, capacity) : NULL;
+}
+
+/* Under a policy that is not plain: a free may evict other blocks. */
+static bool
+free_other(struct mr_cache *cache, uint32_t block)
+{
+	struct tag *list;
+	bool cached;
+
+	cache->core.events++;
+	cached = mr_core_free(&cache->core, block, false);
 	list = take_leaving(cache);
 	pthread_mutex_unlock(&cache->lock);
-	/* First, so that there is memory for what is asked for now. */
 	release_all(cache, list);
-	if (memory || block == MR_NONE)
-		return memory;
-	return alloc_new(cache, size, block, capacity);
+	return cached;
 }
 
 void
 mr_cache_dealloc(struct mr_cache *cache, void *memory)
 {
-	struct mr_core *core = &cache->core;
-	struct tag *tag, *list;
+	struct tag *tag;
 	uint64_t capacity;
 	bool cached;
 
@@ -241,13 +275,13 @@ mr_cache_dealloc(struct mr_cache *cache, void *memory)
 		return;
 	tag = tag_of(memory);
 	pthread_mutex_lock(&cache->lock);
-	core->events++;
-	capacity = mr_core_capacity(core, tag->block);
-	cached = core->plain ? mr_core_free(core, tag->block, true)
-			     : mr_core_free(core, tag->block, false);
-	list = take_leaving(cache);
-	pthread_mutex_unlock(&cache->lock);
-	release_all(cache, list);
+	capacity = mr_core_capacity(&cache->core, tag->block);
+	if (cache->core.plain) {
+		cached = mr_core_free(&cache->core, tag->block, true);
+		pthread_mutex_unlock(&cache->lock);
+	} else {
+		cached = free_other(cache, tag->block);
+	}
 	if (!cached) {
 		tag->bytes = capacity + cache->prefix;
 		release(cache, tag);

@@ -321,8 +321,10 @@ mr_core_other_free(struct mr_core *core, uint32_t block)
 	kept = capacity && makes_room(core, capacity);
 	if (kept)
 		mr_core_keep(core, block);
-	else
-		mr_core_reject(core, block);
+	else if (capacity)
+		mr_core_count_rejected(core, capacity);
+	if (!kept)
+		mr_core_retire(core, block);
 	mr_core_watch(core, false);
 	return kept;
 }

@@ -292,17 +292,11 @@ mr_core_retire(struct mr_core *core, uint32_t block)
 	core->held--;
 }
 
-/* Sends a freed block back to the system; it was of no use to the cache. */
 static inline void
-mr_core_reject(struct mr_core *core, uint32_t block)
+mr_core_count_rejected(struct mr_core *core, uint64_t capacity)
 {
-	uint64_t capacity = mr_core_capacity(core, block);
-
-	if (capacity && core->policy.kind != MR_POLICY_NONE) {
-		core->rare.rejected_frees++;
-		core->rare.rejected_bytes += capacity;
-	}
-	mr_core_retire(core, block);
+	core->rare.rejected_frees++;
+	core->rare.rejected_bytes += capacity;
 }
 
 static inline void
@@ -322,7 +316,6 @@ MR_TWICE bool
 mr_core_free(struct mr_core *core, uint32_t block, bool plain)
 {
 	uint64_t capacity;
-	bool kept = false;
 
 	if (!plain)
 		return mr_core_other_free(core, block);
@@ -331,17 +324,19 @@ mr_core_free(struct mr_core *core, uint32_t block, bool plain)
 	core->frees++;
 	/* cached <= limit always holds here, so the difference cannot wrap. */
 	if (capacity && core->policy.kind != MR_POLICY_NONE) {
-		kept = capacity <= core->policy.cache_limit - core->cached;
-		/* Sums that were accepted need no note: they are in peak_cached. */
-		if (!kept && capacity + core->cached < core->same_to)
+		if (capacity <= core->policy.cache_limit - core->cached) {
+			mr_core_keep(core, block);
+			mr_core_watch(core, true);
+			return true;
+		}
+		/* Sums that are accepted need no note: they are in peak_cached. */
+		if (capacity + core->cached < core->same_to)
 			core->same_to = capacity + core->cached;
+		mr_core_count_rejected(core, capacity);
 	}
-	if (kept)
-		mr_core_keep(core, block);
-	else
-		mr_core_reject(core, block);
+	mr_core_retire(core, block);
 	mr_core_watch(core, true);
-	return kept;
+	return false;
 }
 
 #endif
