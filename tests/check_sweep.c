@@ -115,12 +115,16 @@ check_at(const struct events *events, uint64_t limit, const struct mr_point *poi
 	struct mr_policy policy = cpu_policy();
 	struct mr_result single, swept = point->result;
 	struct mr_sim *sim;
+	uint64_t from, to;
 
 	policy.cache_limit = limit;
 	ck_assert_int_eq(mr_sim_new(&sim, &policy, false, NULL), MR_OK);
 	ck_assert_int_eq(mr_sim_run(sim, events->items, events->count, NULL), MR_OK);
 	mr_sim_result(sim, &single);
+	mr_sim_valid_range(sim, &from, &to);
 	mr_sim_free(sim);
+	ck_assert_uint_eq(from, point->valid_from);
+	ck_assert_uint_eq(to, point->valid_to);
 	swept.cache_limit = limit;
 	ck_assert_msg(!oracle_difference(&single, &swept),
 		"limit %llu of point %llu: %s differs", (unsigned long long)limit,

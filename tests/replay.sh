@@ -115,6 +115,7 @@ as_simulated() {
 
 refused() {
 	run 0 --touch=full --set max_blocks=3 "$work/random.jsonl" &&
+		has out "cache limit 292.97 KiB, max_blocks 3; touch" &&
 		has out "The policy refused" && has out "the first at event" &&
 		run 0 --touch=page --policy=mlx-metal --set max_blocks=3 --format=json \
 			"$work/random.jsonl" && ! grep -q '"failed_mallocs":	0' "$work/out"

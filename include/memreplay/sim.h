@@ -66,6 +66,12 @@ MR_API void mr_sim_result(const struct mr_sim *sim, struct mr_result *out);
  */
 MR_API void mr_sim_valid_range(const struct mr_sim *sim, uint64_t *from, uint64_t *to);
 
+/*
+ * The number, from 1, of the first event that left active memory above the
+ * memory limit; 0: none has.
+ */
+MR_API uint64_t mr_sim_first_over_memory(const struct mr_sim *sim);
+
 /* How many set_cache_limit events were ignored, for keep_limits was false. */
 MR_API uint64_t mr_sim_ignored_limits(const struct mr_sim *sim);
 

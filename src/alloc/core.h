@@ -72,10 +72,11 @@ struct mr_core {
 	uint64_t mallocs, hits, larger_hits, slack_bytes, requested_bytes, hit_bytes;
 	uint64_t frees, peak_total, peak_cached, over_memory;
 
-	uint64_t events;    /* the owner's */
-	uint64_t gc_limit;  /* mlx-metal: a miss that needs as much releases */
-	uint64_t same_from; /* the largest x of which x <= limit was found true */
-	uint64_t same_to;   /* the smallest of which it was found false */
+	uint64_t events;            /* the owner's */
+	uint64_t first_over_memory; /* the first event counted in over_memory; 0: none */
+	uint64_t gc_limit;          /* mlx-metal: a miss that needs as much releases */
+	uint64_t same_from;         /* the largest x of which x <= limit was found true */
+	uint64_t same_to;           /* the smallest of which it was found false */
 	uint64_t first_same_from, first_same_to; /* of the first limit, if limit_set */
 
 	uint32_t block_count;
@@ -171,7 +172,8 @@ mr_window_end(const struct mr_policy *policy, uint64_t n)
 MR_TWICE void
 mr_core_watch(struct mr_core *core, bool plain)
 {
-	core->over_memory += core->active > core->policy.memory_limit;
+	if (core->active > core->policy.memory_limit && !core->over_memory++)
+		core->first_over_memory = core->events;
 	if (!plain)
 		mr_core_other_watch(core);
 }

@@ -40,15 +40,19 @@ simulate(void *sim, const struct mr_event *events, size_t count, struct mr_error
 
 static int
 print(const struct mr_source *input, const struct mr_setup *setup,
-	const struct mr_result *result, const struct mr_format_options *format)
+	const struct mr_sim *sim, const struct mr_format_options *format)
 {
 	struct mr_doc doc = {0};
+	struct mr_result result;
 	int status;
 
+	mr_sim_result(sim, &result);
 	mr_doc_add_trace(&doc, input->path, input->reader);
 	mr_doc_add_policy(&doc, &setup->policy);
-	mr_doc_add_result(&doc, "result", MR_SECTION_RESULT, result);
-	mr_doc_add_result(&doc, "result.limit_enforcement", MR_SECTION_LIMITS, result);
+	mr_doc_add_result(&doc, "result", MR_SECTION_RESULT, &result);
+	mr_doc_add_result(&doc, "result.limit_enforcement", MR_SECTION_LIMITS, &result);
+	mr_doc_count(
+		&doc, "first_event_over_memory_limit", mr_sim_first_over_memory(sim));
 	status = mr_print_doc(&doc, format);
 	mr_doc_fini(&doc);
 	return status;
@@ -71,7 +75,7 @@ run_trace(struct mr_source *input, const struct options *options,
 	if (!status) {
 		mr_setup_say_ignored(mr_sim_ignored_limits(sim));
 		mr_sim_result(sim, &result);
-		status = print(input, &setup, &result, &options->format);
+		status = print(input, &setup, sim, &options->format);
 	}
 	if (!status)
 		status = mr_expects_check(expects, &result);

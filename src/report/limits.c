@@ -97,13 +97,13 @@ print_memory_limit(const struct mr_result *result, FILE *out)
 		fputs("There was no memory limit.\n", out);
 	else if (result->events_over_memory_limit)
 		fprintf(out,
-			"The memory limit (%s at the end) is watched, not enforced: "
-			"after %s events\nactive memory was above it.\n",
+			"The memory limit (%s at the end) stops no malloc: after %s "
+			"events\nactive memory was above it.\n",
 			limit, mr_count_print(events, result->events_over_memory_limit));
 	else
 		fprintf(out,
 			"The memory limit of %s was never reached (active memory peaked "
-			"at %s);\nit is watched, not enforced.\n",
+			"at %s);\nit would stop no malloc.\n",
 			limit, mr_size_print(peak, result->peak_active_bytes));
 }
 

@@ -48,13 +48,14 @@ print_heads(const struct mr_replay_report *report, FILE *out)
 }
 
 /* A name as people read it; the unit of a time is beside its number. */
-static void
+/* Returns how many columns it took: NAME_WIDTH, or more for a long name. */
+static int
 print_name(const char *name, FILE *out)
 {
-	char text[NAME_WIDTH + 1];
+	char text[2 * NAME_WIDTH];
 	size_t length = 0;
 
-	while (*name && length < NAME_WIDTH) {
+	while (*name && length < sizeof(text) - 1) {
 		if (!strncmp(name, "_ns", 3) && (name[3] == '_' || !name[3])) {
 			name += 3;
 			continue;
@@ -63,7 +64,7 @@ print_name(const char *name, FILE *out)
 		name++;
 	}
 	text[length] = '\0';
-	fprintf(out, "%-*s", NAME_WIDTH, text);
+	return fprintf(out, "%-*s", NAME_WIDTH, text);
 }
 
 static void
@@ -174,6 +175,32 @@ print_exits(const struct mr_replay_report *report, FILE *out)
 				report->backends[i].exit);
 }
 
+/* The knobs that are not as the policy has them, save the limits. */
+static void
+print_knobs(const struct mr_policy *policy, FILE *out)
+{
+	char text[MR_TEXT_SIZE];
+	struct mr_policy usual;
+	size_t count;
+	const struct mr_knob *knobs = mr_knobs(&count);
+
+	if (mr_policy_init(&usual, mr_policy_name(policy), NULL))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t value = mr_knob_get(&knobs[i], policy);
+		const char *word = mr_knob_choice(&knobs[i], value);
+
+		if (value == mr_knob_get(&knobs[i], &usual) ||
+			strstr(knobs[i].name, "_limit"))
+			continue;
+		if (knobs[i].unit == MR_UNIT_BYTES)
+			word = mr_size_print(text, value);
+		else if (!word)
+			word = mr_count_print(text, value);
+		fprintf(out, ", %s %s", knobs[i].name, word);
+	}
+}
+
 static void
 print_head(const struct mr_replay_report *report, FILE *out)
 {
@@ -182,10 +209,10 @@ print_head(const struct mr_replay_report *report, FILE *out)
 	fprintf(out, "%s%s%s%s: %s events\n", report->path, *report->workload ? " (" : "",
 		report->workload, *report->workload ? ")" : "",
 		mr_count_print(count, report->events));
-	fprintf(out, "policy %s, cache limit %s; touch %s, timing %s",
-		mr_policy_name(report->policy),
-		mr_size_print(limit, report->policy->cache_limit), report->touch,
-		report->timing);
+	fprintf(out, "policy %s, cache limit %s", mr_policy_name(report->policy),
+		mr_size_print(limit, report->policy->cache_limit));
+	print_knobs(report->policy, out);
+	fprintf(out, "; touch %s, timing %s", report->touch, report->timing);
 	if (report->runs > 1)
 		fprintf(out, "; medians of %" PRIu32 " runs", report->runs);
 	fputs("\n\n", out);
@@ -203,11 +230,13 @@ print_limits(const struct mr_replay_backend *caching, FILE *out)
 	for (size_t i = 0; i < count; i++) {
 		struct mr_cell cell = mr_replay_metric_cell(caching, &metrics[i]);
 		char text[MR_CELL_SIZE];
+		int width;
 
 		if (!(metrics[i].sections & MR_SECTION_LIMITS))
 			continue;
-		print_name(metrics[i].name, out);
-		fprintf(out, "%*s\n", COLUMN_WIDTH, mr_cell_human(text, &cell));
+		width = print_name(metrics[i].name, out);
+		fprintf(out, "%*s\n", NAME_WIDTH + COLUMN_WIDTH - width,
+			mr_cell_human(text, &cell));
 	}
 }
 

@@ -171,6 +171,12 @@ mr_sim_valid_range(const struct mr_sim *sim, uint64_t *from, uint64_t *to)
 }
 
 uint64_t
+mr_sim_first_over_memory(const struct mr_sim *sim)
+{
+	return sim->core.first_over_memory;
+}
+
+uint64_t
 mr_sim_ignored_limits(const struct mr_sim *sim)
 {
 	return sim->ignored_limits;
