@@ -76,9 +76,6 @@ src/alloc/core.c
 the range goes on after the limit is changed
 s/core->limit_set = true;//
 src/alloc/core.c
-the range begins anew when the limit is changed
-s/if (!core->limit_set)$/if (1)/
-src/alloc/core.c
 the GPUs' caches stop below the limit
 s/is_loose(core) ? 1 : capacity/capacity/
 src/alloc/core.c
@@ -91,9 +88,6 @@ src/alloc/core.c
 the GPUs' caches are not trimmed
 s/if (is_loose(core))$/if (0)/
 src/alloc/core.c
-mlx-metal releases above gc_limit only
-s/need >= core->gc_limit/need > core->gc_limit/
-src/alloc/core.c
 mlx-metal releases one byte too many
 s/release(core, need - core->gc_limit)/release(core, need - core->gc_limit + 1)/
 src/alloc/core.c
@@ -101,16 +95,13 @@ the difference does not wrap around
 s/need - core->gc_limit/need < core->gc_limit ? 0 : &/
 src/alloc/core.c
 the memory limit is no part of gc_limit
-s/core->gc_limit = core->policy.memory_limit;//
+s/core->gc_limit = core->policy.memory_limit;/(void)core;/
 src/alloc/core.c
 gc_limit stays what it was when the memory limit changes
 /memory_limit = limit;/{n;s/set_gc_limit(core);//;}
 src/alloc/core.c
 gc_limit is 0.9 of the working set
 s/mr_share(core->policy.working_set, 95)/mr_share(core->policy.working_set, 90)/
-src/alloc/core.c
-mlx-cuda releases at its memory limit
-s/need > core->policy.memory_limit)/need >= core->policy.memory_limit)/
 src/alloc/core.c
 mlx-cuda leaves the cache out of what it needs
 s/plus(plus(core->active, core->cached), size)/plus(core->active, size)/

@@ -113,6 +113,11 @@ const struct rule rules[] = {
 	{"metal: at gc_limit a miss releases the difference",
 		"mlx-metal working_set=1000 memory_limit=2000", 5000,
 		"m100=100 m200=200 m300=300 f1 f2 f3 m1=1 m350=350 ?351,500,600"},
+	{"metal: to release 0.9 of the cache is to clear it",
+		"mlx-metal memory_limit=1000", 5000,
+		"m90=90 m5=5 m5=5 f1 f2 f3 m990=990 ?990,0,990"},
+	{"metal: to release less is not", "mlx-metal memory_limit=1000", 5000,
+		"m90=90 m5=5 m5=5 f1 f2 f3 m989=989 ?989,10,989"},
 	{"metal: need below gc_limit releases nothing",
 		"mlx-metal working_set=1000 memory_limit=2000", 5000,
 		"m100=100 m200=200 m300=300 f1 f2 f3 m349=349 ?349,600,600 f4 "

@@ -383,8 +383,7 @@ mr_core_set_limit(struct mr_core *core, uint64_t limit)
 {
 	uint64_t old = core->policy.cache_limit;
 
-	if (!core->limit_set)
-		mr_core_same(core, &core->first_same_from, &core->first_same_to);
+	mr_core_same(core, &core->first_same_from, &core->first_same_to);
 	core->limit_set = true;
 	core->policy.cache_limit = limit;
 	core->rare.limit_changes++;

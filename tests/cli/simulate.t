@@ -57,8 +57,8 @@ $ memreplay simulate small.jsonl -f json --set max_blocks=1 | grep -w "mallocs\|
 
 # an event that leaves more memory active than the limit is counted and named
 $ memreplay simulate small.jsonl -f json --set max_blocks=1 | grep -w "events_over_memory_limit\|first_event_over_memory_limit"
-		"events_over_memory_limit":	1,
-		"first_event_over_memory_limit":	8
+			"events_over_memory_limit":	1,
+			"first_event_over_memory_limit":	8
 
 # csv is two lines of as many fields
 $ memreplay simulate small.jsonl --format=csv | awk -F, "NR == 1 { n = NF } NR > 1 && NF == n { print NR }"
