@@ -15,7 +15,7 @@ print(const struct mr_doc *doc, enum mr_output_format format)
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	ck_assert_int_eq(mr_doc_print(doc, format, out, NULL), MR_OK);
+	ck_assert_int_eq(mr_doc_print(doc, format, NULL, out, NULL), MR_OK);
 	ck_assert_int_eq(fclose(out), 0);
 	return text;
 }
@@ -75,6 +75,24 @@ START_TEST(facts_in_csv)
 }
 END_TEST
 
+/* What moves the cursor or turns the direction of text is not printed. */
+START_TEST(foreign_text_is_only_text)
+{
+	struct mr_doc doc = {0};
+
+	mr_doc_begin(&doc, "trace", 0);
+	mr_doc_text(&doc, "csi", "a\033[31mb\302\233c\x9b");
+	mr_doc_text(&doc, "turn", "a\u202eb\u2066c\u200fd");
+	mr_doc_text(&doc, "fine", "\u00e4\u2126\u2070\U0001f600");
+	expect_text(print(&doc, MR_OUTPUT_TABLE),
+		"trace\n"
+		"  csi   a?[31mb?c?\n"
+		"  turn  a?b?c?d\n"
+		"  fine  \u00e4\u2126\u2070\U0001f600\n");
+	mr_doc_fini(&doc);
+}
+END_TEST
+
 START_TEST(facts_in_a_table)
 {
 	struct mr_doc doc = {0};
@@ -129,7 +147,7 @@ START_TEST(rows_in_every_form)
 		"outer.0.sizes,1,name,\xff\n");
 	expect_text(print(&doc, MR_OUTPUT_TABLE),
 		"0\n  a           1\n\nsizes\n   size  name\n  4 KiB  first\n"
-		"    5 B  \xff\n\nnone\n  none\n");
+		"    5 B  ?\n\nnone\n  none\n");
 	mr_doc_fini(&doc);
 }
 END_TEST
@@ -140,7 +158,8 @@ START_TEST(a_document_without_memory_says_so)
 	struct mr_error err;
 
 	fill_facts(&doc);
-	ck_assert_int_eq(mr_doc_print(&doc, MR_OUTPUT_TABLE, stdout, &err), MR_ENOMEM);
+	ck_assert_int_eq(
+		mr_doc_print(&doc, MR_OUTPUT_TABLE, NULL, stdout, &err), MR_ENOMEM);
 	mr_doc_fini(&doc);
 }
 END_TEST
@@ -151,6 +170,7 @@ main(void)
 	Suite *suite = suite_create("doc");
 	TCase *tcase = tcase_create("doc");
 
+	tcase_add_test(tcase, foreign_text_is_only_text);
 	tcase_add_test(tcase, facts_in_json);
 	tcase_add_test(tcase, facts_in_csv);
 	tcase_add_test(tcase, facts_in_a_table);

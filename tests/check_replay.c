@@ -374,6 +374,46 @@ START_TEST(loop_timing_reads_no_clock_in_between)
 }
 END_TEST
 
+/* What was told of a replay's progress. */
+struct told {
+	int times;
+	double last;
+	bool in_order;
+};
+
+static void
+note_progress(void *context, double part)
+{
+	struct told *told = context;
+
+	told->in_order = told->in_order && part > 0 && part <= 1 && part >= told->last;
+	told->last = part;
+	told->times++;
+}
+
+/* And what is told of it changes no count, though the loop is cut in pieces. */
+START_TEST(progress_is_told)
+{
+	struct told told = {.in_order = true};
+	struct bench bench;
+
+	bench_init(&bench);
+	bench.options.progress = note_progress;
+	bench.options.progress_context = &told;
+	for (uint32_t i = 0; i < 10000; i++) {
+		add_malloc(&bench, i % 7, 1000 + i % 3000);
+		add_free(&bench, i % 7);
+	}
+	replay(&bench);
+	assert_as_simulated(&bench, "with progress");
+	/* the first piece of each run is told at once */
+	ck_assert_int_ge(told.times, 2);
+	ck_assert(told.in_order);
+	ck_assert_double_gt(told.last, 0.5);
+	bench_fini(&bench);
+}
+END_TEST
+
 START_TEST(an_empty_program_replays)
 {
 	struct bench bench;
@@ -559,6 +599,7 @@ make_suite(void)
 	ADD_LOOP(tests, real_traces_count_as_simulated, folders);
 	ADD_LOOP(tests, what_is_touched_is_resident, touch_cases);
 	tcase_add_test(tests, faults_are_those_of_fresh_memory);
+	tcase_add_test(tests, progress_is_told);
 	tcase_add_test(tests, times_of_calls_are_in_order);
 	tcase_add_test(tests, loop_timing_reads_no_clock_in_between);
 	tcase_add_test(tests, an_empty_program_replays);

@@ -92,6 +92,12 @@ struct mr_replay_options {
 	size_t baseline_count;
 	/* For the children, ended by NULL; its LD_PRELOAD is not passed on. */
 	char *const *environment;
+	/*
+	 * Told now and then how much of all runs is done, 0 to 1; NULL: nobody.
+	 * Backends are then asked to say so a few times a second.
+	 */
+	void (*progress)(void *context, double part);
+	void *progress_context;
 };
 
 /* What is measured of a child, one row of the table of figures each. */

@@ -207,6 +207,12 @@ MR_API MR_MUST_CHECK enum mr_status mr_writer_open(struct mr_writer **out,
 	struct mr_error *err);
 
 /*
+ * The temporary name, for who wants to remove the file in a signal handler;
+ * NULL if the trace is written in place. The writer's, until it is freed.
+ */
+MR_API const char *mr_writer_temporary(const struct mr_writer *writer);
+
+/*
  * Appends an event (slot is ignored).
  *   MR_EIO
  *   MR_EFORMAT  the format cannot hold it: a number above 2^53 in JSON, an op

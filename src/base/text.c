@@ -26,10 +26,10 @@ mr_text_quote(char out[MR_QUOTE_SIZE], const char *text, size_t length)
 	return out;
 }
 
-/* The length of the UTF-8 sequence at text, 0 if there is none. */
-static size_t
-sequence_length(const unsigned char *text, size_t length)
+size_t
+mr_text_sequence(const char *bytes, size_t length)
 {
+	const unsigned char *text = (const unsigned char *)bytes;
 	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	unsigned char lead = text[0];
 	size_t need = lead < 0x80 ? 1
@@ -56,13 +56,31 @@ sequence_length(const unsigned char *text, size_t length)
 }
 
 bool
+mr_text_is_control(const char *text, size_t length)
+{
+	unsigned char byte = (unsigned char)text[0], last;
+
+	if (length == 1)
+		return byte < 0x20 || byte == 0x7f;
+	last = (unsigned char)text[length - 1];
+	if (length == 2)
+		return byte == 0xc2 && last < 0xa0;
+	/* U+200E, 200F, 2028 to 202E, 2066 to 2069 */
+	if (length != 3 || byte != 0xe2)
+		return false;
+	return (text[1] == '\x80' &&
+		       (last == 0x8e || last == 0x8f ||
+			       (last >= 0xa8 && last <= 0xae))) ||
+		(text[1] == '\x81' && last >= 0xa6 && last <= 0xa9);
+}
+
+bool
 mr_text_is_utf8(const char *text, size_t length)
 {
-	const unsigned char *at = (const unsigned char *)text;
 	size_t step;
 
-	for (; length; at += step, length -= step) {
-		step = sequence_length(at, length);
+	for (; length; text += step, length -= step) {
+		step = mr_text_sequence(text, length);
 		if (!step)
 			return false;
 	}

@@ -15,6 +15,15 @@
  */
 char *mr_text_quote(char out[MR_QUOTE_SIZE], const char *text, size_t length);
 
+/* The length of the UTF-8 sequence at text, which has length bytes; 0: none. */
+size_t mr_text_sequence(const char *text, size_t length);
+
+/*
+ * Whether the UTF-8 sequence of `length` bytes at text does something other than
+ * stand there: control characters, and those that turn the direction of text.
+ */
+bool mr_text_is_control(const char *text, size_t length);
+
 /* Whether these bytes are UTF-8 without NUL, surrogates and overlong forms. */
 bool mr_text_is_utf8(const char *text, size_t length);
 

@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/selection.h"
 #include "cli/setup.h"
 #include "cli/source.h"
@@ -210,6 +211,14 @@ finish(struct conversion *job)
 	return MR_EXIT_DONE;
 }
 
+static const char *
+temporary(const struct conversion *job)
+{
+	if (job->writer)
+		return mr_writer_temporary(job->writer);
+	return job->chrome ? mr_chrome_temporary(job->chrome) : NULL;
+}
+
 static int
 convert(struct conversion *job)
 {
@@ -219,14 +228,19 @@ convert(struct conversion *job)
 		mr_select_new(
 			&job->select, &job->selection.options, put, job, &job->input.err))
 		return mr_source_failed(&job->input);
+	mr_interrupt_hold();
 	status = job->format && !strcmp(job->format, CHROME) ? open_chrome(job)
 							     : open_writer(job);
+	mr_interrupt_release(temporary(job));
 	if (!status)
 		status = copy(job);
+	/* the name goes with the writer, so signals wait until both are gone */
+	mr_interrupt_hold();
 	if (!status)
 		status = finish(job);
 	mr_writer_abort(job->writer);
 	mr_chrome_abort(job->chrome);
+	mr_interrupt_release(NULL);
 	mr_select_free(job->select);
 	return status;
 }

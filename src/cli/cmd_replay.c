@@ -309,11 +309,18 @@ conclude(const struct job *job, const struct mr_replay *replay)
 	return status ? status : judge(job, &report);
 }
 
+static void
+show_progress(void *context, double part)
+{
+	mr_progress_show(context, part, "");
+}
+
 static int
 replay_program(struct job *job)
 {
 	const struct replay_options *options = &job->options->replay;
-	const struct mr_replay_options how = {
+	struct mr_progress progress;
+	struct mr_replay_options how = {
 		.struct_size = sizeof(how),
 		.policy = job->setup.policy,
 		.keep_limits = job->setup.keep_limits,
@@ -326,9 +333,18 @@ replay_program(struct job *job)
 	};
 	struct mr_replay *replay = NULL;
 	struct mr_error err;
+	enum mr_status st;
 	int status;
 
-	if (mr_replay_run(&replay, job->program, &how, &err))
+	mr_progress_start(&progress);
+	/* where nobody looks, nothing comes between the calls */
+	if (progress.width) {
+		how.progress = show_progress;
+		how.progress_context = &progress;
+	}
+	st = mr_replay_run(&replay, job->program, &how, &err);
+	mr_progress_hide(&progress);
+	if (st)
 		return mr_say_error(NULL, &err);
 	status = conclude(job, replay);
 	mr_replay_free(replay);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/units.h"
 #include "cli/command.h"
@@ -43,12 +42,14 @@ static enum mr_status
 print_curve(struct job *job, const struct mr_curve *curve, struct mr_error *err)
 {
 	bool first = !job->shown++;
+	struct mr_screen screen;
 
 	switch ((enum mr_output_format)job->options->format.format) {
 	case MR_OUTPUT_TABLE:
 		if (!first)
 			putc('\n', job->out);
-		mr_curve_table(curve, isatty(STDOUT_FILENO), job->out);
+		mr_screen_init(&screen, stdout);
+		mr_curve_table(curve, &screen, job->out);
 		break;
 	case MR_OUTPUT_JSON:
 		if (!first)

@@ -24,6 +24,9 @@ struct mr_command {
 	int (*run)(const struct mr_command *self, int argc, char **argv);
 };
 
+/* All commands, ended by NULL, in the order of the help; main.c has the table. */
+extern const struct mr_command *const mr_commands[];
+
 /*
  * Reads a command's options into *values and returns its operands, as many as
  * it allows and ended by NULL. When there is nothing to run (help was asked

@@ -12,8 +12,11 @@
 
 #include "base/nearest.h"
 #include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/manual.h"
 #include "memreplay/replay.h"
 
+extern const struct mr_command mr_cmd_completion;
 extern const struct mr_command mr_cmd_convert;
 extern const struct mr_command mr_cmd_diff;
 extern const struct mr_command mr_cmd_info;
@@ -25,7 +28,7 @@ extern const struct mr_command mr_cmd_tune;
 extern const struct mr_command mr_cmd_verify;
 
 /* In the order of the help: what most people want first. */
-static const struct mr_command *const commands[] = {
+const struct mr_command *const mr_commands[] = {
 	&mr_cmd_replay,
 	&mr_cmd_simulate,
 	&mr_cmd_sweep,
@@ -35,15 +38,16 @@ static const struct mr_command *const commands[] = {
 	&mr_cmd_info,
 	&mr_cmd_convert,
 	&mr_cmd_record,
+	&mr_cmd_completion,
 	NULL,
 };
 
 static const struct mr_command *
 find(const char *name)
 {
-	for (size_t i = 0; commands[i]; i++)
-		if (!strcmp(commands[i]->name, name))
-			return commands[i];
+	for (size_t i = 0; mr_commands[i]; i++)
+		if (!strcmp(mr_commands[i]->name, name))
+			return mr_commands[i];
 	return NULL;
 }
 
@@ -52,8 +56,8 @@ unknown_command(const char *name)
 {
 	struct mr_nearest nearest = {.text = name};
 
-	for (size_t i = 0; commands[i]; i++)
-		mr_nearest_offer(&nearest, commands[i]->name);
+	for (size_t i = 0; mr_commands[i]; i++)
+		mr_nearest_offer(&nearest, mr_commands[i]->name);
 	if (nearest.name)
 		return mr_say_usage(NULL, "there is no command \"%s\"; did you mean %s?",
 			name, nearest.name);
@@ -66,9 +70,9 @@ print_help(void)
 	puts("Usage: memreplay COMMAND [OPTION]... [OPERAND]...\n"
 	     "Shows what a caching allocator does with the allocations of a real "
 	     "program.\n\nCommands:");
-	for (size_t i = 0; commands[i]; i++)
-		printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	puts("  help       print the help of a command\n\n"
+	for (size_t i = 0; mr_commands[i]; i++)
+		printf("  %-10s %s\n", mr_commands[i]->name, mr_commands[i]->summary);
+	puts("  help       the manual of a command, or its help\n\n"
 	     "Options:\n"
 	     "  -h, --help     print this help and exit\n"
 	     "  -V, --version  print the version and exit\n\n"
@@ -91,6 +95,7 @@ print_help_of(char **names)
 	command = find(names[0]);
 	if (!command)
 		return unknown_command(names[0]);
+	mr_manual_open(command->name);
 	mr_command_help(command, stdout);
 	return MR_EXIT_DONE;
 }
@@ -147,6 +152,7 @@ main(int argc, char **argv)
 	 * program gives it back its default first.
 	 */
 	signal(SIGPIPE, SIG_IGN);
+	mr_interrupt_watch();
 	status = dispatch(argc, argv);
 	errno = 0;
 	if (fflush(stdout) || ferror(stdout)) {

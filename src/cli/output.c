@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "cli/message.h"
+#include "cli/terminal.h"
 
 static const char *
 format_at(size_t index)
@@ -74,9 +75,12 @@ mr_expects_check(const struct mr_expects *expects, const struct mr_result *resul
 int
 mr_print_doc(const struct mr_doc *doc, const struct mr_format_options *options)
 {
+	struct mr_screen screen;
 	struct mr_error err;
 
-	if (mr_doc_print(doc, (enum mr_output_format)options->format, stdout, &err))
+	mr_screen_init(&screen, stdout);
+	if (mr_doc_print(
+		    doc, (enum mr_output_format)options->format, &screen, stdout, &err))
 		return mr_say_error(NULL, &err);
 	return MR_EXIT_DONE;
 }

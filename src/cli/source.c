@@ -3,12 +3,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/units.h"
 #include "cli/message.h"
-
-#define BAR_WIDTH 30
 
 static const char *
 format_at(size_t index)
@@ -79,9 +76,7 @@ mr_source_open(struct mr_source *input, const char *path,
 
 	input->path = path;
 	input->reader = NULL;
-	input->shown = 0;
-	input->on_terminal = isatty(STDERR_FILENO);
-	clock_gettime(CLOCK_MONOTONIC, &input->start);
+	mr_progress_start(&input->progress);
 	if (options->from >= 0)
 		how.from = format_at((size_t)options->from);
 	if (mr_reader_open(&input->reader, path, &how, &input->err))
@@ -89,42 +84,23 @@ mr_source_open(struct mr_source *input, const char *path,
 	return 0;
 }
 
-static double
-seconds_since(const struct timespec *start)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - start->tv_sec) +
-		(double)(now.tv_nsec - start->tv_nsec) / 1e9;
-}
-
-/* The progress line appears when the work has taken a second. */
 static void
 show_progress(struct mr_source *input)
 {
-	double spent = seconds_since(&input->start), part;
+	char text[MR_TEXT_SIZE], label[MR_TEXT_SIZE + 8] = "";
+	struct mr_reader_summary summary;
 	uint64_t done, length;
-	char left[MR_TEXT_SIZE];
+	double part = -1;
 
-	if (spent < 1 + 0.1 * input->shown)
-		return;
 	mr_reader_progress(input->reader, &done, &length);
-	if (!length || !done)
-		return;
-	part = (double)done / (double)length;
-	input->shown = (int)(10 * (spent - 1)) + 1;
-	fprintf(stderr, "\r[%-*.*s] %3.0f %%, %s left   ", BAR_WIDTH,
-		(int)(part * BAR_WIDTH), "##############################", 100 * part,
-		mr_time_print(left, spent * (1 - part) / part * 1e9));
-}
-
-static void
-hide_progress(struct mr_source *input)
-{
-	if (input->shown)
-		fprintf(stderr, "\r%*s\r", BAR_WIDTH + 30, "");
-	input->shown = 0;
+	if (length) {
+		part = (double)done / (double)length;
+	} else {
+		mr_reader_summary(input->reader, &summary);
+		snprintf(label, sizeof(label), "%s events",
+			mr_count_print(text, summary.events));
+	}
+	mr_progress_show(&input->progress, part, label);
 }
 
 enum mr_status
@@ -140,18 +116,19 @@ mr_source_next(struct mr_source *input)
 			break;
 	}
 	input->count = count;
-	if (input->on_terminal)
+	if (input->progress.width)
 		show_progress(input);
 	if (status == MR_END && count)
 		return MR_OK;
 	if (status)
-		hide_progress(input);
+		mr_progress_hide(&input->progress);
 	return status;
 }
 
 int
 mr_source_failed(struct mr_source *input)
 {
+	mr_progress_hide(&input->progress);
 	return mr_say_error(input->path, &input->err);
 }
 

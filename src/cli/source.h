@@ -7,9 +7,8 @@
  * progress line on a terminal, and what there is to say afterwards.
  */
 
-#include <time.h>
-
 #include "cli/option.h"
+#include "cli/terminal.h"
 #include "memreplay/trace.h"
 
 /* --from, --lenient, --device, --free-at */
@@ -29,9 +28,7 @@ struct mr_source {
 	const char *path;
 	struct mr_reader *reader;
 	struct mr_error err;
-	struct timespec start;
-	bool on_terminal;
-	int shown; /* tenths of a second shown so far; 0: there is no progress line */
+	struct mr_progress progress;
 	size_t count;
 	struct mr_event events[MR_SOURCE_BATCH];
 };

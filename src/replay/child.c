@@ -30,7 +30,12 @@ struct child {
 	void **blocks;                   /* by slot */
 	struct mr_histogram *histograms; /* of mallocs and of frees; NULL: no clock */
 	struct mr_loop_cost cost;
+	int channel; /* to tell progress on */
 };
+
+/* Operations between two looks at the clock, if progress is to be told. */
+#define CHUNK         ((uint64_t)4096)
+#define TELL_EVERY_NS UINT64_C(100000000)
 
 /* What is read before and after the loop. */
 struct reading {
@@ -146,6 +151,37 @@ give_back(const struct child *child, const struct mr_allocator *allocator)
 			allocator->give(allocator->context, child->blocks[slot]);
 }
 
+/* Carries the loop out; returns the number of operations done. */
+static uint64_t
+run(const struct child *child, struct mr_loop *loop, const struct mr_allocator *allocator)
+{
+	uint64_t left = loop->count, told = 0, done = 0;
+	ssize_t sent;
+
+	if (!child->order->tell_progress)
+		return mr_loop_run(loop, allocator);
+	while (left) {
+		uint64_t count = left < CHUNK ? left : CHUNK, now;
+
+		loop->operations = child->operations + done;
+		loop->count = count;
+		count = mr_loop_run(loop, allocator);
+		done += count;
+		if (count < loop->count)
+			break;
+		left -= count;
+		now = mr_clock_ns();
+		if (now - told < TELL_EVERY_NS)
+			continue;
+		told = now;
+		/* one that is not heard does not matter */
+		sent = send(
+			child->channel, &done, sizeof(done), MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)sent;
+	}
+	return done;
+}
+
 static enum mr_status
 no_memory(const struct child *child, uint64_t at, struct mr_error *err)
 {
@@ -177,7 +213,7 @@ measure(struct child *child, struct mr_error *err)
 		(st = mr_backend_init(&backend, order, err)))
 		return st;
 	take_reading(&before);
-	done = mr_loop_run(&loop, &backend.allocator);
+	done = run(child, &loop, &backend.allocator);
 	take_reading(&after);
 	if (done < order->operations)
 		st = no_memory(child, done, err);
@@ -222,10 +258,10 @@ volunteer_for_oom(void)
 }
 
 static enum mr_status
-obey(const struct mr_order *order, struct mr_answer *answer, int memory_fd,
+obey(const struct mr_order *order, struct mr_answer *answer, int channel, int memory_fd,
 	struct mr_error *err)
 {
-	struct child child = {.order = order, .answer = answer};
+	struct child child = {.order = order, .answer = answer, .channel = channel};
 	enum mr_status st;
 
 	mr_malloc_library(answer->malloc_library);
@@ -266,7 +302,7 @@ mr_replay_child(int argc, char **argv)
 		return EXIT_FAILURE;
 	for (int i = 0; i < MR_FIGURE_COUNT; i++)
 		answer.figures[i] = NAN;
-	answer.done = !obey(&order, &answer, descriptor(argv[3]), &err);
+	answer.done = !obey(&order, &answer, channel, descriptor(argv[3]), &err);
 	if (!answer.done)
 		snprintf(answer.text, sizeof(answer.text), "%s", err.text);
 	if (send(channel, &answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))

@@ -4,8 +4,10 @@
 
 /*
  * What parent and child tell each other: one order down, one answer up, each a
- * message of a SOCK_SEQPACKET pair. Both are the same program, so plain structs
- * do; their sizes are compared in case its file was replaced meanwhile.
+ * message of a SOCK_SEQPACKET pair; and before the answer, if asked for, now and
+ * then the number of operations done, a uint64_t. Both are the same program, so
+ * plain structs do; their sizes are compared in case its file was replaced
+ * meanwhile.
  */
 
 #include <stdbool.h>
@@ -27,6 +29,7 @@ struct mr_order {
 	enum mr_touch touch;
 	enum mr_timing timing;
 	bool keep_limits;
+	bool tell_progress;
 	uint32_t slots;
 	uint64_t operations;
 	struct mr_policy policy;

@@ -68,10 +68,12 @@ probe(struct probe *out, const char *library, char *const *environment,
 	struct mr_error *err)
 {
 	struct mr_order order = {.struct_size = sizeof(order), .kind = MR_ORDER_PROBE};
+	const struct mr_start start = {
+		.order = &order, .memory_fd = -1, .environment = environment};
 	enum mr_status st;
 
 	snprintf(order.library, sizeof(order.library), "%s", library);
-	if ((st = mr_spawn(&out->answer, out->end, &order, -1, environment, err)))
+	if ((st = mr_spawn(&out->answer, out->end, &start, err)))
 		return st;
 	out->replaces =
 		out->answer.done && mr_is_library(out->answer.malloc_library, library);

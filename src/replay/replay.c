@@ -83,32 +83,58 @@ note_run(struct mr_replay_backend *backend, struct runs *runs,
 		sizeof(answer->figures));
 }
 
+/* How far all runs have come. */
+struct progress {
+	const struct mr_replay_options *options;
+	uint64_t before; /* operations of the runs that are done */
+	uint64_t all;
+};
+
+static void
+tell(void *context, uint64_t done)
+{
+	const struct progress *progress = context;
+
+	progress->options->progress(progress->options->progress_context,
+		(double)(progress->before + done) / (double)progress->all);
+}
+
 static enum mr_status
 run_once(struct mr_replay *replay, size_t index, const struct mr_program *program,
-	const struct mr_replay_options *options, struct mr_error *err)
+	struct progress *progress, struct mr_error *err)
 {
 	struct mr_replay_backend *backend = &replay->backends[index];
+	const struct mr_replay_options *options = progress->options;
 	struct mr_order order = {
 		.struct_size = sizeof(order),
 		.kind = backend->caching ? MR_ORDER_CACHING : MR_ORDER_MALLOC,
 		.touch = options->touch,
 		.timing = options->timing,
 		.keep_limits = options->keep_limits,
+		.tell_progress = options->progress,
 		.slots = program->slots,
 		.operations = program->count,
 		.policy = options->policy,
+	};
+	const struct mr_start start = {
+		.order = &order,
+		.memory_fd = program->fd,
+		.environment = options->environment,
+		.progress = options->progress ? tell : NULL,
+		.context = progress,
 	};
 	struct mr_answer answer;
 	char end[MR_REPLAY_EXIT_SIZE];
 	enum mr_status st;
 
 	memcpy(order.library, replay->runs[index].library, MR_LIBRARY_SIZE);
-	if ((st = mr_spawn(&answer, end, &order, program->fd, options->environment, err)))
+	if ((st = mr_spawn(&answer, end, &start, err)))
 		return st;
 	if (answer.clock_step_ns &&
 		(!replay->clock_step_ns || answer.clock_step_ns < replay->clock_step_ns))
 		replay->clock_step_ns = answer.clock_step_ns;
 	note_run(backend, &replay->runs[index], &answer, end);
+	progress->before += program->count;
 	return MR_OK;
 }
 
@@ -143,11 +169,13 @@ static enum mr_status
 run_all(struct mr_replay *replay, const struct mr_program *program,
 	const struct mr_replay_options *options, struct mr_error *err)
 {
+	struct progress progress = {.options = options,
+		.all = options->runs * replay->count * program->count};
 	enum mr_status st;
 
 	for (uint32_t run = 0; run < options->runs; run++)
 		for (size_t i = 0; i < replay->count; i++)
-			if ((st = run_once(replay, i, program, options, err)))
+			if ((st = run_once(replay, i, program, &progress, err)))
 				return st;
 	for (size_t i = 0; i < replay->count; i++)
 		if ((st = take_medians(&replay->backends[i], &replay->runs[i], err)))

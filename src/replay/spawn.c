@@ -113,13 +113,20 @@ become(const struct launch *launch)
 
 /* Leaves *answer zero if the child ends without one. */
 static void
-hear(struct mr_answer *answer, int channel)
+hear(struct mr_answer *answer, int channel, const struct mr_start *start)
 {
 	ssize_t length;
+	uint64_t done;
 
-	do
+	for (;;) {
 		length = recv(channel, answer, sizeof(*answer), 0);
-	while (length < 0 && errno == EINTR);
+		if (length == sizeof(done) && start->progress) {
+			memcpy(&done, answer, sizeof(done));
+			start->progress(start->context, done);
+		} else if (length >= 0 || errno != EINTR) {
+			break;
+		}
+	}
 	if (length != sizeof(*answer) || answer->struct_size != sizeof(*answer))
 		memset(answer, 0, sizeof(*answer));
 	answer->text[sizeof(answer->text) - 1] = '\0';
@@ -144,7 +151,7 @@ describe(char *end, int status, const struct mr_answer *answer)
 
 static enum mr_status
 run(struct mr_answer *answer, char *end, const struct launch *launch, int channel,
-	struct mr_error *err)
+	const struct mr_start *start, struct mr_error *err)
 {
 	int status;
 	pid_t child = fork();
@@ -155,7 +162,7 @@ run(struct mr_answer *answer, char *end, const struct launch *launch, int channe
 	close(launch->channel_fd);
 	if (child < 0)
 		return mr_fail_errno(err, errno, "starting a child process");
-	hear(answer, channel);
+	hear(answer, channel, start);
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return mr_fail_errno(err, errno, "waiting for a child process");
@@ -168,11 +175,12 @@ run(struct mr_answer *answer, char *end, const struct launch *launch, int channe
 }
 
 enum mr_status
-mr_spawn(struct mr_answer *answer, char *end, const struct mr_order *order, int memory_fd,
-	char *const *environment, struct mr_error *err)
+mr_spawn(struct mr_answer *answer, char *end, const struct mr_start *start,
+	struct mr_error *err)
 {
+	const struct mr_order *order = start->order;
 	struct launch launch = {
-		.memory_fd = memory_fd, .quiet = order->kind == MR_ORDER_PROBE};
+		.memory_fd = start->memory_fd, .quiet = order->kind == MR_ORDER_PROBE};
 	int channel[2];
 	enum mr_status st;
 
@@ -182,7 +190,7 @@ mr_spawn(struct mr_answer *answer, char *end, const struct mr_order *order, int 
 		return mr_fail_errno(err, errno, "a channel to a child process");
 	launch.channel_fd = channel[1];
 	set_arguments(&launch);
-	if ((st = set_environment(&launch, environment, order->library, err))) {
+	if ((st = set_environment(&launch, start->environment, order->library, err))) {
 		close(channel[1]);
 		goto out;
 	}
@@ -192,7 +200,7 @@ mr_spawn(struct mr_answer *answer, char *end, const struct mr_order *order, int 
 		close(channel[1]);
 		goto out;
 	}
-	st = run(answer, end, &launch, channel[0], err);
+	st = run(answer, end, &launch, channel[0], start, err);
 out:
 	free(launch.environment);
 	close(channel[0]);

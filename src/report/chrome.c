@@ -162,6 +162,12 @@ put_mark(struct mr_chrome *chrome, const char *mark, struct mr_error *err)
 	return st;
 }
 
+const char *
+mr_chrome_temporary(const struct mr_chrome *chrome)
+{
+	return mr_output_temporary(chrome->output);
+}
+
 enum mr_status
 mr_chrome_put(
 	struct mr_chrome *chrome, const struct mr_event *event, struct mr_error *err)

@@ -30,6 +30,9 @@ MR_MUST_CHECK enum mr_status mr_chrome_open(struct mr_chrome **out, const char *
 	const struct mr_policy *policy, bool keep_limits, const char *title,
 	struct mr_error *err);
 
+/* As mr_writer_temporary(). */
+const char *mr_chrome_temporary(const struct mr_chrome *chrome);
+
 /*
  * Takes in the next event of a trace, its slot set.
  *   MR_EIO, MR_ENOMEM

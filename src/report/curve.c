@@ -9,6 +9,9 @@
 #include "base/units.h"
 
 #define BAR_WIDTH   30
+#define BAR_LEAST   8 /* a shorter one tells nothing */
+#define BAR_GAP     2
+#define LOSS_ROOM   2  /* " <" */
 #define LOSSES_SHOW 10 /* in a table; JSON has them all */
 
 bool
@@ -69,27 +72,84 @@ ratio(uint64_t part, uint64_t whole)
 	return whole ? (double)part / (double)whole : 0;
 }
 
+/* What stands before the chart, as wide as the terminal allows. */
+enum detail { DETAIL_ALL, DETAIL_SOME, DETAIL_RATE };
+
+static const int detail_width[] = {
+	[DETAIL_ALL] = 110, [DETAIL_SOME] = 60, [DETAIL_RATE] = 24};
+
+static enum detail
+detail_for(const struct mr_screen *screen)
+{
+	if (!screen->width || screen->width > detail_width[DETAIL_ALL])
+		return DETAIL_ALL;
+	return screen->width > detail_width[DETAIL_SOME] + BAR_LEAST ? DETAIL_SOME
+								     : DETAIL_RATE;
+}
+
+/* More cache and fewer hits than at the point before. */
+static bool
+is_loss(const struct mr_curve *curve, size_t i)
+{
+	return i && curve->points[i].result.hits < curve->points[i - 1].result.hits;
+}
+
 static void
-print_row(const struct mr_curve *curve, size_t i, bool chart, FILE *out)
+print_bar(
+	const struct mr_curve *curve, size_t i, const struct mr_screen *screen, FILE *out)
+{
+	const struct mr_result *result = &curve->points[i].result;
+	int width = screen->width - detail_width[detail_for(screen)] - BAR_GAP -
+		LOSS_ROOM - 1;
+
+	if (width < BAR_LEAST)
+		return;
+	fprintf(out, "%*s", BAR_GAP, "");
+	mr_bar(screen, ratio(result->hits, result->mallocs),
+		width < BAR_WIDTH ? width : BAR_WIDTH,
+		is_loss(curve, i) ? MR_INK_ALERT : MR_INK_PLAIN, out);
+	if (is_loss(curve, i))
+		fputs(" <", out);
+}
+
+static void
+print_row(
+	const struct mr_curve *curve, size_t i, const struct mr_screen *screen, FILE *out)
 {
 	const struct mr_point *point = &curve->points[i];
 	const struct mr_result *result = &point->result;
-	double rate = ratio(result->hits, result->mallocs);
+	enum detail detail = detail_for(screen);
 	char limit[MR_TEXT_SIZE], rejected[MR_TEXT_SIZE], peak[MR_TEXT_SIZE];
 	char from[MR_TEXT_SIZE], to[MR_TEXT_SIZE];
 
-	mr_size_print(peak, result->peak_total_bytes);
-	fprintf(out, "%14s  %8.4f  %8.4f  %11s  %11s  %15s  %15s  %s",
-		exact_size(limit, point->cache_limit), rate,
-		ratio(result->hit_bytes, result->requested_bytes),
-		mr_count_print(rejected, result->rejected_frees), peak,
-		mr_count_print(from, point->valid_from),
-		point->valid_to == MR_UNLIMITED ? "-"
-						: mr_count_print(to, point->valid_to),
-		mr_curve_proved(curve, i) ? "yes" : "no");
-	if (chart)
-		fprintf(out, "%*s  %.*s", mr_curve_proved(curve, i) ? 0 : 1, "",
-			(int)(rate * BAR_WIDTH + 0.5), "##############################");
+	fprintf(out, "%14s  %8.4f", exact_size(limit, point->cache_limit),
+		ratio(result->hits, result->mallocs));
+	if (detail != DETAIL_RATE)
+		fprintf(out, "  %8.4f  %11s  %11s",
+			ratio(result->hit_bytes, result->requested_bytes),
+			mr_count_print(rejected, result->rejected_frees),
+			mr_size_print(peak, result->peak_total_bytes));
+	if (detail == DETAIL_ALL)
+		fprintf(out, "  %15s  %15s  %-*s",
+			mr_count_print(from, point->valid_from),
+			point->valid_to == MR_UNLIMITED
+				? "-"
+				: mr_count_print(to, point->valid_to),
+			screen->width ? 3 : 0, mr_curve_proved(curve, i) ? "yes" : "no");
+	if (screen->width)
+		print_bar(curve, i, screen, out);
+	fputc('\n', out);
+}
+
+static void
+print_heading(enum detail detail, FILE *out)
+{
+	fprintf(out, "\n\n%14s  %8s", "cache limit", "hit rate");
+	if (detail != DETAIL_RATE)
+		fprintf(out, "  %8s  %11s  %11s", "by bytes", "rejected", "peak total");
+	if (detail == DETAIL_ALL)
+		fprintf(out, "  %15s  %15s  %s", "the same from", "to below",
+			"gap proved");
 	fputc('\n', out);
 }
 
@@ -115,20 +175,19 @@ print_losses(const struct mr_curve *curve, FILE *out)
 }
 
 void
-mr_curve_table(const struct mr_curve *curve, bool chart, FILE *out)
+mr_curve_table(const struct mr_curve *curve, const struct mr_screen *screen, FILE *out)
 {
 	char text[MR_TEXT_SIZE];
 
-	fprintf(out, "%s: %s events, %zu points", curve->path,
+	mr_print_safe(curve->path, out);
+	fprintf(out, ": %s events, %zu points",
 		mr_count_print(text, curve->summary->events), curve->count);
 	if (curve->summary->resolution > 1)
 		fprintf(out, " at multiples of %s",
 			mr_size_print(text, curve->summary->resolution));
-	fprintf(out, "\n\n%14s  %8s  %8s  %11s  %11s  %15s  %15s  %s\n", "cache limit",
-		"hit rate", "by bytes", "rejected", "peak total", "the same from",
-		"to below", "gap proved");
+	print_heading(detail_for(screen), out);
 	for (size_t i = 0; i < curve->count; i++)
-		print_row(curve, i, chart, out);
+		print_row(curve, i, screen, out);
 	print_losses(curve, out);
 }
 
@@ -235,7 +294,7 @@ json_begin(const struct mr_doc *doc, FILE *out, struct mr_error *err)
 
 	if (!memory)
 		return mr_fail_memory(err);
-	st = mr_doc_print(doc, MR_OUTPUT_JSON, memory, err);
+	st = mr_doc_print(doc, MR_OUTPUT_JSON, NULL, memory, err);
 	if (fclose(memory) && !st)
 		st = mr_fail_memory(err);
 	while (!st && length && text[length - 1] != '}')

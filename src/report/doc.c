@@ -126,14 +126,16 @@ mr_doc_fini(struct mr_doc *doc)
 }
 
 enum mr_status
-mr_doc_print(const struct mr_doc *doc, enum mr_output_format format, FILE *out,
-	struct mr_error *err)
+mr_doc_print(const struct mr_doc *doc, enum mr_output_format format,
+	const struct mr_screen *screen, FILE *out, struct mr_error *err)
 {
+	static const struct mr_screen file = {0};
+
 	if (doc->failed)
 		return mr_fail_memory(err);
 	switch (format) {
 	case MR_OUTPUT_TABLE:
-		mr_doc_print_table(doc, out);
+		mr_doc_print_table(doc, screen ? screen : &file, out);
 		break;
 	case MR_OUTPUT_JSON:
 		return mr_doc_print_json(doc, out, err);

@@ -18,6 +18,7 @@
 
 #include "memreplay/base.h"
 #include "memreplay/policy.h"
+#include "report/screen.h"
 
 enum mr_cell_kind {
 	MR_CELL_NUMBER, /* number in unit; a ratio is number / divisor */
@@ -81,17 +82,20 @@ enum mr_output_format { MR_OUTPUT_TABLE, MR_OUTPUT_JSON, MR_OUTPUT_CSV };
 /*
  * Prints the document. CSV is one line of all facts under their names, or,
  * where a section has rows, one line "section,row,key,value" for each cell.
+ * Tables on a terminal (screen; NULL: a file) have bars beside their shares.
  *   MR_ENOMEM
  */
 MR_MUST_CHECK enum mr_status mr_doc_print(const struct mr_doc *doc,
-	enum mr_output_format format, FILE *out, struct mr_error *err);
+	enum mr_output_format format, const struct mr_screen *screen, FILE *out,
+	struct mr_error *err);
 
 void mr_doc_fini(struct mr_doc *doc);
 
 /* The three forms that mr_doc_print() chooses from. */
 MR_MUST_CHECK enum mr_status mr_doc_print_json(
 	const struct mr_doc *doc, FILE *out, struct mr_error *err);
-void mr_doc_print_table(const struct mr_doc *doc, FILE *out);
+void mr_doc_print_table(
+	const struct mr_doc *doc, const struct mr_screen *screen, FILE *out);
 void mr_doc_print_csv(const struct mr_doc *doc, FILE *out);
 
 /*

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/text.h"
 #include "base/units.h"
 #include "report/doc.h"
 
-#define GAP 2 /* blanks between columns */
+#define GAP       2 /* blanks between columns */
+#define SHARE     "_share"
+#define BAR_MOST  24
+#define BAR_LEAST 6
 
 /* A section's title: the last part of its name, in words. */
 static void
@@ -21,10 +25,16 @@ print_title(FILE *out, const char *name)
 static int
 width_of(const char *text)
 {
+	size_t left = strlen(text);
 	int width = 0;
 
-	for (; *text; text++)
-		width += (*text & 0xc0) != 0x80;
+	for (; left; width++) {
+		size_t step = mr_text_sequence(text, left);
+
+		step = step ? step : 1;
+		text += step;
+		left -= step;
+	}
 	return width;
 }
 
@@ -48,8 +58,7 @@ print_text(FILE *out, const char *text, int width, bool right)
 
 	if (right && blanks > 0)
 		fprintf(out, "%*s", blanks, "");
-	for (; *text; text++)
-		putc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
+	mr_print_safe(text, out);
 	if (!right && blanks > 0)
 		fprintf(out, "%*s", blanks, "");
 }
@@ -102,8 +111,64 @@ column_width(const struct mr_doc_section *section, size_t column)
 	return width;
 }
 
+/* A column whose cells are parts of a whole, and are drawn as bars. */
+static bool
+is_share(const struct mr_doc_section *section, size_t column)
+{
+	const struct mr_item *item = &section->items[column];
+	const char *end = strstr(item->key, SHARE);
+
+	return item->cell.unit == MR_UNIT_RATIO && end && !end[strlen(SHARE)];
+}
+
+/* How wide a bar can be; 0: they do not fit, or there are none. */
+static int
+bar_width(const struct mr_doc_section *section, const struct mr_screen *screen)
+{
+	int room = screen->width - 1, bars = 0;
+
+	for (size_t column = 0; column < section->columns; column++) {
+		room -= GAP + column_width(section, column);
+		bars += is_share(section, column);
+	}
+	room = bars ? room / bars - GAP : 0;
+	return room < BAR_LEAST ? 0 : room < BAR_MOST ? room : BAR_MOST;
+}
+
+/* row 0 is the heading. */
 static void
-print_rows(const struct mr_doc_section *section, FILE *out)
+print_bars(const struct mr_doc_section *section, size_t row,
+	const struct mr_screen *screen, FILE *out)
+{
+	int width = bar_width(section, screen);
+	int blanks = GAP;
+
+	for (size_t column = 0; width && column < section->columns; column++) {
+		const struct mr_item *item = &section->items[column];
+		double part;
+
+		if (!is_share(section, column))
+			continue;
+		fprintf(out, "%*s", blanks, "");
+		blanks = GAP;
+		if (!row) {
+			int length = (int)(strlen(item->key) - strlen(SHARE));
+
+			fprintf(out, "%.*s", length, item->key);
+			blanks += width - length;
+			continue;
+		}
+		item += (row - 1) * section->columns;
+		part = item->cell.divisor
+			? (double)item->cell.number / (double)item->cell.divisor
+			: 0;
+		blanks += width - mr_bar(screen, part, width, MR_INK_PLAIN, out);
+	}
+}
+
+static void
+print_rows(
+	const struct mr_doc_section *section, const struct mr_screen *screen, FILE *out)
 {
 	char text[MR_CELL_SIZE];
 
@@ -125,12 +190,13 @@ print_rows(const struct mr_doc_section *section, FILE *out)
 					: 0,
 				right);
 		}
+		print_bars(section, row, screen, out);
 		putc('\n', out);
 	}
 }
 
 void
-mr_doc_print_table(const struct mr_doc *doc, FILE *out)
+mr_doc_print_table(const struct mr_doc *doc, const struct mr_screen *screen, FILE *out)
 {
 	int key_width = 0;
 
@@ -144,7 +210,7 @@ mr_doc_print_table(const struct mr_doc *doc, FILE *out)
 			putc('\n', out);
 		print_title(out, doc->sections[i].name);
 		if (doc->sections[i].columns)
-			print_rows(&doc->sections[i], out);
+			print_rows(&doc->sections[i], screen, out);
 		else
 			print_facts(&doc->sections[i], key_width, out);
 	}

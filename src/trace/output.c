@@ -207,6 +207,12 @@ mr_output_open(
 	return st;
 }
 
+const char *
+mr_output_temporary(const struct mr_output *out)
+{
+	return out->temp;
+}
+
 enum mr_status
 mr_output_finish(struct mr_output *out, struct mr_error *err)
 {

@@ -24,6 +24,9 @@ struct mr_output;
 MR_MUST_CHECK enum mr_status mr_output_open(
 	struct mr_output **out, const char *path, bool gzip, struct mr_error *err);
 
+/* The name it has until it is finished; NULL: it is written in place. */
+const char *mr_output_temporary(const struct mr_output *output);
+
 /* MR_EIO */
 MR_MUST_CHECK enum mr_status mr_output_write(
 	struct mr_output *output, const void *data, size_t length, struct mr_error *err);

@@ -70,6 +70,12 @@ out:
 	return st;
 }
 
+const char *
+mr_writer_temporary(const struct mr_writer *writer)
+{
+	return mr_output_temporary(writer->sink.output);
+}
+
 /* What no format can hold. */
 static enum mr_status
 check_event(const struct mr_event *event, struct mr_error *err)

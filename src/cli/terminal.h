@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MR_CLI_TERMINAL_H
+#define MR_CLI_TERMINAL_H
+
+/*
+ * The terminal, if there is one: its width, whether colours are wanted
+ * (NO_COLOR, TERM), and a progress line on standard error.
+ */
+
+#include <time.h>
+
+#include "report/screen.h"
+
+/* What standard output, or standard error, is printed on. */
+void mr_screen_init(struct mr_screen *out, FILE *stream);
+
+/*
+ * A line that tells how far long work has come. It appears when the work has
+ * taken a second, ten times a second at most, and only on a terminal.
+ */
+struct mr_progress {
+	struct timespec start;
+	int width;        /* of the terminal; 0: there is none */
+	int shown;        /* columns that the line takes now */
+	double next_show; /* seconds after start */
+};
+
+void mr_progress_start(struct mr_progress *progress);
+
+/* Shows that part (0 to 1; -1: not known) of the work is done; label may be "". */
+void mr_progress_show(struct mr_progress *progress, double part, const char *label);
+
+/* Takes the line away; it may come again. */
+void mr_progress_hide(struct mr_progress *progress);
+
+#endif

@@ -1,0 +1,254 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The program on a terminal, which is a pseudo terminal of a known width here:
+# charts, progress, interruption, the manual, completion in bash and zsh.
+
+top_srcdir=${top_srcdir:-.}
+top_builddir=${top_builddir:-build}
+
+if ! command -v python3 >/dev/null; then
+	echo "1..0 # SKIP python3 is not installed"
+	exit 0
+fi
+
+exec python3 - "$top_builddir/memreplay" "$top_srcdir" <<'PYTHON'
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+
+program = os.path.realpath(sys.argv[1])
+top = os.path.realpath(sys.argv[2])
+trace = top + "/traces/mlp_train.mrt.gz"
+done = failed = 0
+
+
+def ok(name, good, more=""):
+    global done, failed
+    done += 1
+    failed += not good
+    print(("ok" if good else "not ok"), done, "-", name)
+    if not good:
+        print("\n".join("# " + line for line in str(more).split("\n")[:40]))
+
+
+def skip(name, why):
+    global done
+    done += 1
+    print("ok", done, "-", name, "# SKIP", why)
+
+
+class Terminal:
+    """A program on a pseudo terminal; errors go there too unless given."""
+
+    def __init__(self, argv, width, folder=None, stdin=None, bare=False,
+                 **environment):
+        self.bare = bare  # leave out what moves the cursor
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+        env = {k: v for k, v in os.environ.items()
+               if k not in ("NO_COLOR", "LC_ALL", "LANG", "LESS", "MANPATH")}
+        env.update({"TERM": "xterm", "LC_ALL": "C.UTF-8"}, **environment)
+
+        def lead():
+            os.setsid()
+            fcntl.ioctl(1, termios.TIOCSCTTY, 0)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+        self.child = subprocess.Popen(argv, stdin=slave if stdin is None else stdin,
+                                      stdout=slave, stderr=slave, env=env,
+                                      preexec_fn=lead, cwd=folder)
+        os.close(slave)
+        self.text = ""
+
+    def read(self, until=None):
+        """Reads to the end, or until a text was seen."""
+        end = time.time() + 20
+        while time.time() < end and not (until and until in self.text):
+            if not select.select([self.master], [], [], 0.1)[0]:
+                continue
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            self.text += data.decode("utf-8", "replace").replace("\r\n", "\n")
+            if self.bare:
+                self.text = re.sub(r"\033\[[?0-9;]*[a-zA-Z]|\a", "", self.text)
+        return self.text
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def end(self):
+        self.read()
+        self.child.wait()
+        os.close(self.master)
+        return self.text
+
+
+def on_terminal(*args, width=100, **environment):
+    terminal = Terminal([program, *args], width, **environment)
+    terminal.end()
+    return terminal
+
+
+def plain(text):
+    return re.sub(r"\033\[[0-9]*m", "", text)
+
+
+def widest(text):
+    return max(len(line) for line in plain(text).split("\n"))
+
+
+# --- charts
+
+for width in (140, 100, 60, 40):
+    text = on_terminal("sweep", trace, width=width).text
+    ok("sweep draws a chart in %d columns" % width, "\u2588" in text, text)
+    lines = [line for line in text.split("\n") if "\u2588" in line]
+    ok("and every line of it fits", lines and widest("\n".join(lines)) < width,
+       "\n".join(lines))
+text = on_terminal("sweep", trace, width=140).text
+ok("places that lose hits are in another colour", "\033[33m" in text and
+   "\033[36m" in text, text)
+ok("no colours with NO_COLOR",
+   "\033" not in on_terminal("sweep", trace, NO_COLOR="1").text)
+ok("an empty NO_COLOR does not count",
+   "\033" in on_terminal("sweep", trace, NO_COLOR="").text)
+ok("no colours on a dumb terminal",
+   "\033" not in on_terminal("sweep", trace, TERM="dumb").text)
+text = on_terminal("sweep", trace, LC_ALL="C", NO_COLOR="1").text
+ok("bars of # where there is no UTF-8", "####" in text and text.isascii(), text)
+text = on_terminal("info", trace, width=100).text
+ok("info draws the sizes", text.count("\u2588") > 30, text)
+rows = [line for line in plain(text).split("\n") if "\u2588" in line]
+ok("and its lines fit", rows and widest("\n".join(rows)) < 100, "\n".join(rows))
+piped = subprocess.run([program, "info", trace], stdout=subprocess.PIPE,
+                       text=True).stdout
+ok("none in a pipe", piped and piped.isascii() and "#" not in piped, piped)
+
+# --- progress, of a trace that takes more than a second to come
+
+HEADER = '{"format":"alloc-trace","version":1}\n'
+EVENTS = "".join('{"op":"malloc","id":%d,"size":8}\n{"op":"free","id":%d}\n' % (i, i)
+                 for i in range(1, 2001))
+LAST = EVENTS.replace('id":', 'id":1')
+
+with tempfile.TemporaryDirectory() as folder:
+    read_end, write_end = os.pipe()
+    terminal = Terminal([program, "simulate", "--format=csv", "-"], 80,
+                        stdin=read_end)
+    os.close(read_end)
+    os.write(write_end, (HEADER + EVENTS[:40000]).encode())
+    time.sleep(1.2)
+    os.write(write_end, LAST[:40000].encode())
+    terminal.read(until=" events")
+    os.close(write_end)
+    text = terminal.end()
+    ok("progress is told on a terminal", re.search(r"\r[0-9,]+ events", text), text)
+    ok("and taken away", re.search(r"\r +\r", text), text)
+
+# --- interruption
+
+for how, name in ((signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")):
+    with tempfile.TemporaryDirectory() as folder:
+        read_end, write_end = os.pipe()
+        terminal = Terminal([program, "convert", "-", "out.mrt.gz"], 80,
+                            folder=folder, stdin=read_end)
+        os.close(read_end)
+        os.write(write_end, (HEADER + EVENTS[:40000]).encode())
+        for _ in range(600):
+            if os.listdir(folder):
+                break
+            time.sleep(0.1)
+        ok("convert has a temporary file", len(os.listdir(folder)) == 1 and
+           "out.mrt.gz" not in os.listdir(folder), os.listdir(folder))
+        if how == signal.SIGINT:
+            terminal.type("\x03")
+        else:
+            terminal.child.send_signal(how)
+        terminal.end()
+        os.close(write_end)
+        ok(name + " leaves no file", not os.listdir(folder), os.listdir(folder))
+        ok(name + " ends the program as the signal does",
+           terminal.child.returncode == -how, terminal.child.returncode)
+
+# --- the manual
+
+with tempfile.TemporaryDirectory() as folder:
+    with open(folder + "/man", "w") as file:
+        file.write("#!/bin/sh\n[ \"$1\" != -w ] || { [ -z \"$NO_PAGE\" ] && "
+                   "echo page; exit; }\necho \"man $*, LESS=$LESS\"\n")
+    os.chmod(folder + "/man", 0o755)
+    path = folder + ":" + os.environ["PATH"]
+    text = on_terminal("help", "sweep", PATH=path).text
+    ok("help opens the manual at the command",
+       text == "man 1 memreplay, LESS= +/^ *sweep$\n", text)
+    text = on_terminal("help", "sweep", PATH=path, NO_PAGE="1").text
+    ok("and prints the help where there is no page",
+       text.startswith("Usage: memreplay sweep"), text)
+    text = on_terminal("help", "sweep", PATH="/nowhere").text
+    ok("or no man", text.startswith("Usage: memreplay sweep"), text)
+
+# --- completion
+
+
+def complete(shell, typed, expected):
+    """Types into an interactive shell and reads what it makes of the tab key."""
+    name = "%s completes %r to %r" % (shell, typed, expected)
+    if not shutil.which(shell):
+        skip(name, shell + " is not installed")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        script = subprocess.run([program, "completion", shell],
+                                stdout=subprocess.PIPE, check=True).stdout
+        with open(folder + ("/_memreplay" if shell == "zsh" else "/rc"), "wb") as file:
+            file.write(script + b"PS1='ready> '\n" * (shell == "bash"))
+        with open(folder + "/some_trace.jsonl", "w") as file:
+            file.write(HEADER)
+        if shell == "zsh":
+            with open(folder + "/.zshrc", "w") as file:
+                file.write("fpath=(%s $fpath)\nautoload -U compinit\n"
+                           "compinit -u -d %s/dump\nPS1='ready> '\n"
+                           % (folder, folder))
+            argv = ["zsh", "-d", "-i"]
+        else:
+            argv = ["bash", "--noprofile", "--rcfile", folder + "/rc", "-i"]
+        terminal = Terminal(argv, 160, folder=folder, bare=True,
+                            ZDOTDIR=folder, HOME=folder, INPUTRC="/dev/null",
+                            HISTFILE="/dev/null",
+                            PATH=os.path.dirname(program) + ":" + os.environ["PATH"])
+        terminal.read(until="ready> ")
+        terminal.type(typed + "\t")
+        terminal.read(until=expected)
+        found = expected in terminal.text
+        terminal.child.kill()
+        terminal.child.wait()
+        ok(name, found, repr(terminal.text))
+
+
+for shell in ("bash", "zsh"):
+    complete(shell, "memreplay simul", "memreplay simulate ")
+    complete(shell, "memreplay simulate --keep", "--keep-limit-events")
+    complete(shell, "memreplay sweep --format=cs", "--format=csv")
+    complete(shell, "memreplay simulate --set=window_f", "window_factor=")
+    complete(shell, "memreplay replay -t pa", "-t page")
+    complete(shell, "memreplay simulate some", "some_trace.jsonl")
+    complete(shell, "memreplay completion zs", "completion zsh")
+    complete(shell, "memreplay help ver", "help verify")
+
+print("1..%d" % done)
+sys.exit(failed > 0)
+PYTHON
