@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kit.h"
+#include "suite.h"
 #include "trace/pickle.h"
 #include "trace/snapshot.h"
 
@@ -180,8 +181,6 @@ main(void)
 {
 	Suite *suite = suite_create("snapshot");
 	TCase *tcase = tcase_create("snapshot");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tcase, numbers);
 	tcase_add_test(tcase, other_values);
@@ -189,8 +188,5 @@ main(void)
 	tcase_add_test(tcase, snapshot_without_stacks);
 	tcase_add_test(tcase, blocks_without_addresses);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -6,7 +6,8 @@
 
 /*
  * name, suffix, summary, whether it is another program's, reading, writing
- * (NULL: none). Detection asks the rows in this order.
+ * (NULL: none). Detection asks the rows in this order, those of others first:
+ * any object might be a JSON document.
  */
 /* clang-format off */
 #define FORMATS(row) \
@@ -18,6 +19,8 @@
 		false, &mr_json_reading, NULL) \
 	row("pytorch-snapshot", ".pickle", "memory snapshot of PyTorch", \
 		true, &mr_pytorch_reading, NULL) \
+	row("kineto", ".pt.trace.json", "profile of PyTorch with profile_memory", \
+		true, &mr_kineto_reading, NULL) \
 	row("android", ".txt", "what memory_replay of Android reads", \
 		true, &mr_android_reading, NULL)
 
@@ -78,9 +81,11 @@ mr_format_by_suffix(size_t *row, const char *path)
 bool
 mr_format_by_content(size_t *row, const unsigned char *data, size_t length)
 {
-	for (*row = 0; *row < FORMAT_COUNT; ++*row)
-		if (formats[*row].reading->probe(data, length))
-			return true;
+	for (int foreign = 1; foreign >= 0; foreign--)
+		for (*row = 0; *row < FORMAT_COUNT; ++*row)
+			if (infos[*row].foreign == foreign &&
+				formats[*row].reading->probe(data, length))
+				return true;
 	return false;
 }
 

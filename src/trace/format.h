@@ -104,6 +104,7 @@ char *mr_format_names(char out[MR_FORMAT_NAMES_SIZE], bool writable);
 extern const struct mr_reading mr_android_reading;
 extern const struct mr_reading mr_json_reading;
 extern const struct mr_writing mr_jsonl_writing;
+extern const struct mr_reading mr_kineto_reading;
 extern const struct mr_reading mr_mrt_reading;
 extern const struct mr_writing mr_mrt_writing;
 extern const struct mr_reading mr_pytorch_reading;

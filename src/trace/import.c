@@ -22,6 +22,8 @@ static const struct {
 	[MR_FACT_SEEDED_BLOCKS] = {"seeded_blocks", COUNT, false,
 		"seeded with blocks older than the trace"},
 	[MR_FACT_SEEDED_BYTES] = {"seeded_bytes", BYTES, false, "bytes in them"},
+	[MR_FACT_OLDER_BYTES] = {"older_bytes", BYTES, false,
+		"bytes older than the trace of which nothing more is known"},
 	[MR_FACT_PAIRED_FREES] = {"paired_frees", COUNT, false,
 		"frees without an address, paired by size"},
 	[MR_FACT_ROUNDED_SIZES] = {"rounded_sizes", FLAG, false,
@@ -33,6 +35,8 @@ static const struct {
 	[MR_FACT_LOST_EVENTS] = {"lost_events", FLAG, false, "first events lost"},
 	[MR_FACT_END_DIFFERENCES] = {"end_differences", COUNT, false,
 		"blocks at the end that differ from those recorded"},
+	[MR_FACT_OTHER_SIZES] = {"other_sizes", COUNT, false,
+		"frees of another size than their malloc"},
 	[MR_FACT_TOTAL_BREAKS] = {"total_breaks", COUNT, false,
 		"breaks in the recorded totals"},
 	[MR_FACT_SKIPPED_LINES] = {"skipped_lines", COUNT, false, "lines skipped"},
@@ -47,6 +51,17 @@ mr_import_init(struct mr_source *source, struct mr_import *import, const char *n
 	source->import = import;
 	source->format = name;
 	import->format = name;
+	return mr_slots_init(&import->addresses, err);
+}
+
+enum mr_status
+mr_import_restart(struct mr_import *import, struct mr_error *err)
+{
+	import->count = 0;
+	import->last_id = 0;
+	import->any_t = false;
+	import->next = (struct mr_event){0};
+	mr_slots_fini(&import->addresses);
 	return mr_slots_init(&import->addresses, err);
 }
 
@@ -94,6 +109,13 @@ out:
 	return st;
 }
 
+static void
+count(struct mr_import *import, enum mr_fact fact)
+{
+	if (!import->complete)
+		import->facts[fact]++;
+}
+
 void
 mr_import_time(struct mr_import *import, uint64_t ns)
 {
@@ -105,7 +127,7 @@ mr_import_time(struct mr_import *import, uint64_t ns)
 	import->any_t = true;
 	t = ns >= import->first_t ? ns - import->first_t : 0;
 	if (ns < import->first_t || (next->has & MR_HAS_T && t < next->t)) {
-		import->facts[MR_FACT_LATE_TIMES]++;
+		count(import, MR_FACT_LATE_TIMES);
 		t = next->t;
 	}
 	next->t = t;
@@ -190,7 +212,7 @@ mr_import_malloc(
 	enum mr_status st;
 
 	if (mr_slots_remove(&import->addresses, &slot, address)) {
-		import->facts[MR_FACT_IMPLIED_FREES]++;
+		count(import, MR_FACT_IMPLIED_FREES);
 		st = mr_import_free_id(import, import->blocks[slot].id, err);
 		if (st)
 			return st;
@@ -208,7 +230,7 @@ mr_import_free(struct mr_import *import, uint64_t address, struct mr_error *err)
 
 	if (mr_slots_remove(&import->addresses, &slot, address))
 		return mr_import_free_id(import, import->blocks[slot].id, err);
-	import->facts[MR_FACT_UNKNOWN_FREES]++;
+	count(import, MR_FACT_UNKNOWN_FREES);
 	return MR_OK;
 }
 

@@ -29,12 +29,14 @@
 enum mr_fact {
 	MR_FACT_SEEDED_BLOCKS, /* older than the trace; mallocs stand in front */
 	MR_FACT_SEEDED_BYTES,
+	MR_FACT_OLDER_BYTES,     /* in blocks of which nothing more is known */
 	MR_FACT_PAIRED_FREES,    /* without an address: paired by device and size */
 	MR_FACT_ROUNDED_SIZES,   /* flag: sizes are those of the traced allocator */
 	MR_FACT_UNKNOWN_FREES,   /* of blocks never seen; left out */
 	MR_FACT_IMPLIED_FREES,   /* the address was handed out again without a free */
 	MR_FACT_LOST_EVENTS,     /* flag: the first ones were overwritten */
 	MR_FACT_END_DIFFERENCES, /* blocks that are not as recorded at the end */
+	MR_FACT_OTHER_SIZES,     /* frees of another size than their malloc */
 	MR_FACT_TOTAL_BREAKS,    /* the running sum is not the total recorded */
 	MR_FACT_SKIPPED_LINES,   /* when reading leniently */
 	MR_FACT_LATE_TIMES,      /* times that went back, raised to the last one */
@@ -48,7 +50,8 @@ struct mr_import_block {
 
 struct mr_import {
 	uint64_t facts[MR_FACT_COUNT];
-	bool complete; /* they are final when the header is made */
+	/* They are final, which must be so before the header is made, or never. */
+	bool complete;
 	/*
 	 * What the next events are to hold beside id and size: t, tid, stream,
 	 * device, align, cap, as far as its `has` says.
@@ -76,6 +79,13 @@ struct mr_import {
  */
 MR_MUST_CHECK enum mr_status mr_import_init(struct mr_source *source,
 	struct mr_import *import, const char *name, struct mr_error *err);
+
+/*
+ * Forgets all blocks, ids and times, to go through the same events again; what
+ * was counted stays. MR_ENOMEM.
+ */
+MR_MUST_CHECK enum mr_status mr_import_restart(
+	struct mr_import *import, struct mr_error *err);
 
 /* One that was never readied is fine if zeroed. */
 void mr_import_fini(struct mr_import *import);

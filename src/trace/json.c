@@ -18,21 +18,20 @@
 #include "trace/header.h"
 #include "trace/jsonevent.h"
 #include "trace/jsonscan.h"
+#include "trace/jsonwalk.h"
 #include "trace/lines.h"
 
-#define ELEMENT_MAX (1024 * 1024) /* bytes of one line or array member */
-
 enum phase {
-	LINES,          /* reading JSON Lines */
-	FIRST_ELEMENT,  /* behind the [ of a document */
-	BEHIND_ELEMENT, /* behind an event of a document */
+	LINES,    /* reading JSON Lines */
+	ELEMENTS, /* within the array of a document */
 	DONE
 };
 
 struct json {
 	enum phase phase;
-	uint64_t line;    /* of the next byte; 1 is the first */
+	struct mr_jsonwalk walk;
 	uint64_t element; /* of a document: events so far */
+	bool any;         /* of them, also bad ones */
 	struct mr_header_store header;
 	struct mr_event event;
 	cJSON *held; /* what event.name points into */
@@ -73,72 +72,6 @@ at_element(struct mr_error *err, uint64_t line, uint64_t element)
 	return at_line(err, line);
 }
 
-static enum mr_status
-fail_line(const struct json *json, struct mr_error *err, const char *text)
-{
-	return mr_fail_at(err, MR_EFORMAT, MR_PLACE_LINE, json->line, "%s", text);
-}
-
-/*
- * Makes more than `have` bytes available, or finds that there are no more.
- *   MR_END  there are no more
- */
-static enum mr_status
-peek_more(struct mr_source *source, size_t have, const char **text, size_t *length,
-	struct mr_error *err)
-{
-	const unsigned char *data = NULL;
-	enum mr_status st;
-
-	st = mr_input_peek(source->input, have + 1, &data, length, err);
-	*text = (const char *)data;
-	return st ? st : *length > have ? MR_OK : MR_END;
-}
-
-/* Skips white space; MR_END at the end of the input. */
-static enum mr_status
-skip_space(struct mr_source *source, struct mr_error *err)
-{
-	struct json *json = source->state;
-	const char *text;
-	size_t length, at;
-	enum mr_status st;
-
-	for (;;) {
-		st = peek_more(source, 0, &text, &length, err);
-		if (st)
-			return st;
-		for (at = 0; at < length && mr_json_space(text[at]); at++)
-			json->line += text[at] == '\n';
-		mr_input_skip(source->input, at);
-		if (at < length)
-			return MR_OK;
-	}
-}
-
-/* Brings the whole value that a scan goes through into the buffer. */
-static enum mr_status
-scan_value(struct mr_source *source, struct mr_scan *scan, const char **text,
-	enum mr_scan_result *result, struct mr_error *err)
-{
-	enum mr_status st;
-	size_t length = 0;
-
-	do {
-		st = peek_more(source, length, text, &length, err);
-		if (st == MR_END)
-			return fail_line(source->state, err,
-				"not valid JSON: the file ends in the middle");
-		if (st)
-			return st;
-		*result = mr_scan_value(scan, *text, length);
-		if (scan->at > ELEMENT_MAX)
-			return fail_line(source->state, err,
-				"an object here is longer than 1 MiB");
-	} while (*result == MR_SCAN_MORE);
-	return MR_OK;
-}
-
 /* The header of a document is what stands before "events", closed. */
 static enum mr_status
 parse_document_head(struct json *json, const char *text, const struct mr_scan *scan,
@@ -167,12 +100,13 @@ static enum mr_status
 end_header_line(struct mr_source *source, struct mr_error *err)
 {
 	struct json *json = source->state;
-	uint64_t line = json->line;
+	uint64_t line = json->walk.line;
 	enum mr_status st;
 
-	st = skip_space(source, err);
-	if (!st && json->line == line)
-		return fail_line(json, err, "trailing text after the header");
+	st = mr_jsonwalk_space(&json->walk, err);
+	if (!st && json->walk.line == line)
+		return mr_jsonwalk_fail(
+			&json->walk, err, "trailing text after the header");
 	return st == MR_END ? MR_OK : st;
 }
 
@@ -180,25 +114,26 @@ static enum mr_status
 open_header(struct mr_source *source, struct mr_error *err)
 {
 	struct json *json = source->state;
-	struct mr_scan scan = {.find_events = true};
+	struct mr_scan scan = {.find = "\"events\""};
 	enum mr_scan_result result;
 	enum mr_status st;
 	const char *text;
 
-	st = skip_space(source, err);
+	st = mr_jsonwalk_space(&json->walk, err);
 	if (!st)
-		st = scan_value(source, &scan, &text, &result, err);
+		st = mr_jsonwalk_value(&json->walk, &scan, &text, &result, err);
 	if (st)
-		return st == MR_END ? fail_line(json, err, "no header") : st;
-	source->format = result == MR_SCAN_EVENTS ? "json" : "jsonl";
-	json->phase = result == MR_SCAN_EVENTS ? FIRST_ELEMENT : LINES;
-	if (result == MR_SCAN_EVENTS)
+		return st == MR_END ? mr_jsonwalk_fail(&json->walk, err, "no header")
+				    : st;
+	source->format = result == MR_SCAN_FOUND ? "json" : "jsonl";
+	json->phase = result == MR_SCAN_FOUND ? ELEMENTS : LINES;
+	if (result == MR_SCAN_FOUND)
 		st = parse_document_head(json, text, &scan, err);
 	else
 		st = mr_header_parse(&json->header, text, scan.at, false, err);
 	if (st)
-		return at_line(err, json->line);
-	json->line += scan.newlines;
+		return at_line(err, json->walk.line);
+	json->walk.line += scan.newlines;
 	mr_input_skip(source->input, scan.at);
 	source->header = json->header.header;
 	return json->phase == LINES ? end_header_line(source, err) : MR_OK;
@@ -217,7 +152,7 @@ open_json(struct mr_source *source, struct mr_error *err)
 	source->state = json;
 	source->place = MR_PLACE_LINE;
 	source->events = &json->event;
-	json->line = 1;
+	json->walk = (struct mr_jsonwalk){source->input, 1};
 	st = mr_input_peek(source->input, 3, &data, &length, err);
 	if (st)
 		return st;
@@ -243,12 +178,12 @@ parse_event(
 	struct json *json = source->state;
 	enum mr_status st;
 
-	source->where = json->line;
+	source->where = json->walk.line;
 	source->element = json->element;
 	st = mr_json_event(&json->event, &json->held, object, err);
 	if (st)
-		return json->element ? at_element(err, json->line, json->element)
-				     : at_line(err, json->line);
+		return json->element ? at_element(err, json->walk.line, json->element)
+				     : at_line(err, json->walk.line);
 	source->count = 1;
 	return MR_OK;
 }
@@ -263,11 +198,11 @@ next_line(struct mr_source *source, struct mr_error *err)
 
 	st = mr_line_peek(source->input, &object.text, &object.length, &last, err);
 	if (st)
-		return st == MR_END ? st : at_line(err, json->line);
+		return st == MR_END ? st : at_line(err, json->walk.line);
 	if (!is_blank(object.text, object.length))
 		st = parse_event(source, &object, err);
 	mr_input_skip(source->input, object.length + !last);
-	json->line += !last;
+	json->walk.line += !last;
 	return st;
 }
 
@@ -282,14 +217,15 @@ end_document(struct mr_source *source, struct mr_error *err)
 	enum mr_status st;
 	char *tail;
 
-	st = skip_space(source, err);
+	st = mr_jsonwalk_space(&json->walk, err);
 	if (st && st != MR_END)
 		return st;
-	st = scan_value(source, &scan, &text, &result, err);
+	st = mr_jsonwalk_value(&json->walk, &scan, &text, &result, err);
 	if (st)
 		return st;
 	if (*text != ',' && *text != '}')
-		return fail_line(json, err, "expected \",\" or \"}\" behind the events");
+		return mr_jsonwalk_fail(
+			&json->walk, err, "expected \",\" or \"}\" behind the events");
 	tail = malloc(scan.at + 1);
 	if (!tail)
 		return mr_fail_memory(err);
@@ -300,50 +236,12 @@ end_document(struct mr_source *source, struct mr_error *err)
 		&json->header, tail, (size_t)(text + scan.at - from) + 1, err);
 	free(tail);
 	if (st)
-		return at_line(err, json->line);
-	mr_input_skip(source->input, scan.at);
-	json->line += scan.newlines;
-	st = skip_space(source, err);
-	return st ? st : fail_line(json, err, "trailing text after the document");
-}
-
-/*
- * Goes to the next element of the array.
- *   MR_END  the array and the document have ended well
- */
-static enum mr_status
-find_element(struct mr_source *source, struct mr_error *err)
-{
-	struct json *json = source->state;
-	bool need_comma = json->phase == BEHIND_ELEMENT;
-	const unsigned char *data;
-	size_t length;
-	enum mr_status st;
-
-	for (;;) {
-		st = skip_space(source, err);
-		if (st == MR_END)
-			return fail_line(json, err,
-				"not valid JSON: the file ends inside the events");
-		if (!st)
-			st = mr_input_peek(source->input, 1, &data, &length, err);
-		if (st)
-			return st;
-		if (*data == ']' && (need_comma || json->phase == FIRST_ELEMENT)) {
-			mr_input_skip(source->input, 1);
-			json->phase = DONE;
-			return end_document(source, err);
-		}
-		if (*data == '{' && !need_comma)
-			return MR_OK;
-		if (*data != ',' || !need_comma)
-			return fail_line(json, err,
-				need_comma ? "expected \",\" or \"]\" behind an event"
-					   : "expected an event: {\"op\": ...}");
-		mr_input_skip(source->input, 1);
-		need_comma = false;
-		json->phase = BEHIND_ELEMENT;
-	}
+		return at_line(err, json->walk.line);
+	mr_jsonwalk_pass(&json->walk, &scan);
+	st = mr_jsonwalk_space(&json->walk, err);
+	return st
+		? st
+		: mr_jsonwalk_fail(&json->walk, err, "trailing text after the document");
 }
 
 static enum mr_status
@@ -357,17 +255,19 @@ next_element(struct mr_source *source, struct mr_error *err)
 
 	if (json->phase == DONE)
 		return MR_END;
-	st = find_element(source, err);
+	st = mr_jsonwalk_element(&json->walk, &json->any, err);
+	if (st == MR_END) {
+		json->phase = DONE;
+		return end_document(source, err);
+	}
 	if (!st)
-		st = scan_value(source, &scan, &object.text, &result, err);
+		st = mr_jsonwalk_value(&json->walk, &scan, &object.text, &result, err);
 	if (st)
 		return st;
 	object.length = scan.at;
 	json->element++;
-	json->phase = BEHIND_ELEMENT;
 	st = parse_event(source, &object, err);
-	mr_input_skip(source->input, scan.at);
-	json->line += scan.newlines;
+	mr_jsonwalk_pass(&json->walk, &scan);
 	return st;
 }
 

@@ -4,9 +4,7 @@
 #include <string.h>
 
 /* mr_scan.stage: what stands directly before, white space aside */
-enum { OTHER, EVENTS_KEY, EVENTS_COLON };
-
-static const char events_key[] = "\"events\"";
+enum { OTHER, THE_KEY, THE_COLON };
 
 /* Returns where the string goes on or ends; leaves in_string if it ended. */
 static size_t
@@ -33,12 +31,12 @@ skip_string(struct mr_scan *scan, const char *text, size_t at, size_t length)
 static void
 end_string(struct mr_scan *scan, const char *text, size_t end)
 {
-	const size_t length = sizeof(events_key) - 1;
+	size_t length = scan->find ? strlen(scan->find) : 0;
 
 	scan->stage = OTHER;
-	if (scan->find_events && scan->depth == 1 && end - scan->string_at == length &&
-		!memcmp(text + scan->string_at, events_key, length))
-		scan->stage = EVENTS_KEY;
+	if (scan->find && scan->depth == 1 && end - scan->string_at == length &&
+		!memcmp(text + scan->string_at, scan->find, length))
+		scan->stage = THE_KEY;
 }
 
 /* Handles one character outside of strings; true if the scan is over. */
@@ -54,14 +52,14 @@ step(struct mr_scan *scan, char c, size_t at, enum mr_scan_result *result)
 		scan->string_at = at;
 		return false;
 	case ':':
-		if (stage == EVENTS_KEY)
-			scan->stage = EVENTS_COLON;
+		if (stage == THE_KEY)
+			scan->stage = THE_COLON;
 		return false;
 	case '{':
 	case '[':
 		scan->depth++;
-		*result = MR_SCAN_EVENTS;
-		return c == '[' && stage == EVENTS_COLON;
+		*result = MR_SCAN_FOUND;
+		return c == '[' && stage == THE_COLON;
 	case '}':
 	case ']':
 		scan->depth--;

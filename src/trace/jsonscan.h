@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 enum mr_scan_result {
-	MR_SCAN_MORE,  /* the text ended before the value did */
-	MR_SCAN_END,   /* `at` stands behind the bracket that closes the value */
-	MR_SCAN_EVENTS /* `at` stands behind the [ of the member "events" */
+	MR_SCAN_MORE, /* the text ended before the value did */
+	MR_SCAN_END,  /* `at` stands behind the bracket that closes the value */
+	MR_SCAN_FOUND /* `at` stands behind the [ of the member looked for */
 };
 
 /*
@@ -27,7 +27,8 @@ struct mr_scan {
 	size_t depth; /* open brackets */
 	bool in_string;
 	bool escaped;      /* the last character was a backslash in a string */
-	bool find_events;  /* set by the caller: look for "events": [ at depth 1 */
+	const char *find;  /* set by the caller: a key, with its quotes, at depth 1, whose
+			      array is looked for; NULL: none */
 	uint8_t stage;     /* how much of that has been seen */
 	size_t string_at;  /* begin of the last string at depth 1 */
 	uint64_t newlines; /* seen on the way */

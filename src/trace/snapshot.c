@@ -76,7 +76,7 @@ take_devices(struct mr_snapshot *snapshot, const struct mr_pickle *pickle, mr_va
 
 		st = check_rows(pickle, items[i], MR_FOLD_EVENT, "event", from,
 			&device->count, err);
-		if (device->count)
+		if (!st && device->count)
 			device->events = snapshot->store->events + from;
 		from += device->count;
 	}

@@ -46,3 +46,15 @@ $ memreplay info --device=0 small.jsonl
 $ memreplay info --free-at=requested small.jsonl
 ! memreplay: small.jsonl: in traces of this format a free is one event, not two
 ? 2
+
+# a profile of several devices
+$ for d in 0 1; do printf ',{"name":"[memory]","ts":5,"args":{"Device Type":%d,"Device Id":0,"Bytes":8,"Addr":1}}' $d; done | sed 's/^,\(.*\)/[\1]/' >p.json; memreplay info p.json; s=$?; memreplay simulate --device=cpu:0 p.json -f csv | wc -l; exit $s
+2
+! memreplay: p.json: events of several devices, name one of: cpu:0, cuda:0
+! memreplay: p.json: imported from kineto: exact
+? 1
+
+# ... a device that it does not have
+$ printf '[{"name":"[memory]","ts":5,"args":{"Device Type":0,"Device Id":-1,"Bytes":8,"Addr":1}}]' | memreplay info --device=cuda:1 -
+! memreplay: standard input: no events of a device "cuda:1"; there are some of: cpu
+? 2
