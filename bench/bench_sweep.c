@@ -13,7 +13,22 @@
 #include "memreplay/sweep.h"
 
 #define LIMITS 64
-#define PASSES 7
+#define PASSES 15
+
+/*
+ * Not the median: what else runs on the machine only takes time, and keeps two
+ * threads from running at once.
+ */
+static double
+fastest(const double *values, size_t count)
+{
+	double least = values[0];
+
+	for (size_t i = 1; i < count; i++)
+		if (values[i] < least)
+			least = values[i];
+	return least;
+}
 
 static enum mr_status
 next_event(void *source, struct mr_event *event, struct mr_error *err)
@@ -21,12 +36,19 @@ next_event(void *source, struct mr_event *event, struct mr_error *err)
 	return mr_reader_next(source, event, err);
 }
 
-static struct mr_reader *
-open_trace(const char *path)
+static bool
+help(void *source)
 {
+	return mr_reader_help(source);
+}
+
+static struct mr_reader *
+open_trace(const char *path, bool ahead)
+{
+	const struct mr_reader_options options = {.ahead = ahead};
 	struct mr_reader *reader;
 
-	if (mr_reader_open(&reader, path, NULL, NULL))
+	if (mr_reader_open(&reader, path, &options, NULL))
 		exit(1);
 	return reader;
 }
@@ -43,9 +65,9 @@ time_sweep(const char *path, const struct mr_policy *policy, unsigned jobs)
 {
 	uint64_t limits[LIMITS];
 	const struct mr_sweep_options options = {
-		.limits = limits, .limit_count = LIMITS, .jobs = jobs};
+		.limits = limits, .limit_count = LIMITS, .jobs = jobs, .help = help};
 	double start = mr_bench_now();
-	struct mr_reader *reader = open_trace(path);
+	struct mr_reader *reader = open_trace(path, jobs > 1);
 	const struct mr_point *points;
 	struct mr_sweep *sweep;
 	size_t count;
@@ -67,7 +89,7 @@ time_singles(const char *path, struct mr_policy policy)
 	double start = mr_bench_now();
 
 	for (int i = 0; i < LIMITS; i++) {
-		struct mr_reader *reader = open_trace(path);
+		struct mr_reader *reader = open_trace(path, false);
 		struct mr_event event;
 		struct mr_sim *sim;
 
@@ -86,7 +108,7 @@ time_singles(const char *path, struct mr_policy policy)
 int
 main(int argc, char **argv)
 {
-	printf("sweep: %d limits from 0 to 126 MiB, reading included; median of %d\n\n",
+	printf("sweep: %d limits from 0 to 126 MiB, reading included; fastest of %d\n\n",
 		LIMITS, PASSES);
 	printf("%-20s %16s %16s %10s %14s\n", "trace", "1 job, M lim-ev/s", "2 jobs",
 		"2 / 1", "64 singles / 1");
@@ -105,10 +127,10 @@ main(int argc, char **argv)
 			singles[pass] = time_singles(argv[i], policy);
 		}
 		printf("%-20s %16.0f %16.0f %10.2f %14.1f\n", load.name,
-			events * 1e3 / mr_bench_median(one, PASSES),
-			events * 1e3 / mr_bench_median(two, PASSES),
-			mr_bench_median(one, PASSES) / mr_bench_median(two, PASSES),
-			mr_bench_median(singles, PASSES) / mr_bench_median(one, PASSES));
+			events * 1e3 / fastest(one, PASSES),
+			events * 1e3 / fastest(two, PASSES),
+			fastest(one, PASSES) / fastest(two, PASSES),
+			fastest(singles, PASSES) / fastest(one, PASSES));
 		mr_load_free(&load);
 	}
 	return 0;

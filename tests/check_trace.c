@@ -2,6 +2,8 @@
 /* Traces written and read again are the same, in every format. */
 #include <check.h>
 #include <glob.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,6 +328,83 @@ take_example(const char *text_path, struct blob *bytes)
 }
 
 /* The example in memreplay-trace(5) is what is really written. */
+struct helped {
+	struct mr_reader *reader;
+	atomic_bool stop;
+	atomic_size_t times;
+};
+
+static void *
+go_on_helping(void *context)
+{
+	struct helped *helped = context;
+
+	while (!atomic_load(&helped->stop))
+		if (mr_reader_help(helped->reader))
+			atomic_fetch_add(&helped->times, 1);
+	return NULL;
+}
+
+/* Reads the file with and without help: the same events, and the same end. */
+static size_t
+assert_help_changes_nothing(const char *path)
+{
+	const struct mr_reader_options ahead = {.ahead = true};
+	struct helped helped = {.reader = NULL};
+	struct trace alone = read_trace(path);
+	struct mr_error err = {.text = ""};
+	struct mr_event event;
+	pthread_t helper;
+	enum mr_status st = mr_reader_open(&helped.reader, path, &ahead, &err);
+
+	ck_assert_int_eq(st ? st : MR_OK, alone.header ? MR_OK : alone.status);
+	if (!st) {
+		ck_assert(!pthread_create(&helper, NULL, go_on_helping, &helped));
+		for (size_t i = 0; i < alone.count; i++) {
+			st = mr_reader_next(helped.reader, &event, &err);
+			REQUIRE(!st, "event %zu: %s", i + 1, err.text);
+			assert_same_events(&alone.events[i], 1, &event, 1, path);
+		}
+		st = mr_reader_next(helped.reader, &event, &err);
+		atomic_store(&helped.stop, true);
+		pthread_join(helper, NULL);
+	}
+	ck_assert_int_eq(st, alone.status);
+	if (st != MR_END) {
+		ck_assert_str_eq(err.text, alone.err.text);
+		ck_assert_uint_eq(err.where, alone.err.where);
+	}
+	mr_reader_close(helped.reader);
+	free_trace(&alone);
+	return helped.times;
+}
+
+START_TEST(help_changes_nothing)
+{
+	static struct mr_event events[MANY];
+	const char *path = temp_path(_i ? ".mrt.gz" : ".jsonl.gz");
+	uint64_t random = 3;
+	struct blob file;
+
+	make_events(events, MANY, JSON_LARGEST, 1);
+	write_trace(path, TEST_HEADER, events, MANY);
+	ck_assert_uint_gt(assert_help_changes_nothing(path), 0);
+	file = load_file(path);
+	for (int turn = 0; turn < 20; turn++) {
+		size_t at = next_random(&random) % file.length;
+
+		save_file(path, file.data, at);
+		assert_help_changes_nothing(path);
+		file.data[at] ^= 4;
+		save_file(path, file.data, file.length);
+		file.data[at] ^= 4;
+		assert_help_changes_nothing(path);
+	}
+	unlink(path);
+	free(file.data);
+}
+END_TEST
+
 START_TEST(manual_tells_the_truth)
 {
 	const char *text = temp_path(".jsonl"), *binary = temp_path(".mrt");
@@ -368,6 +447,7 @@ main(void)
 	tcase_add_test(tcase, headers_are_understood);
 	tcase_add_test(tcase, trailers_survive);
 	tcase_add_test(tcase, manual_tells_the_truth);
+	tcase_add_loop_test(tcase, help_changes_nothing, 0, 2);
 	tcase_add_test(tcase, slots_are_those_of_live_blocks);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

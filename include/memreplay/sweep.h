@@ -37,6 +37,11 @@ struct mr_sweep_options {
 	uint64_t to;         /* last; MR_UNLIMITED: up to where nothing changes */
 	uint64_t resolution; /* between two limits, in bytes; 0: see mr_sweep_new() */
 	unsigned jobs;       /* threads to use; 0 is 1 */
+	/*
+	 * What a thread without work may do for the source meanwhile, as
+	 * mr_reader_help() does; false if there was nothing. NULL: nothing.
+	 */
+	bool (*help)(void *source);
 };
 
 /* One limit, and the limits at which the trace runs just the same. */

@@ -126,6 +126,7 @@ enum mr_free_at {
 struct mr_reader_options {
 	const char *from; /* name of a format; NULL: detect it by content */
 	bool lenient;     /* skip what can be skipped, and count it */
+	bool ahead;       /* others may help: see mr_reader_help() */
 	/*
 	 * An import: read a regular file twice, so that the header says what the
 	 * import came to, and not only the trailer and the summary.
@@ -174,6 +175,13 @@ MR_API MR_MUST_CHECK enum mr_status mr_reader_next(
  * array, indexed by slot.
  */
 MR_API uint32_t mr_reader_slots(const struct mr_reader *reader);
+
+/*
+ * Reads some more of a gzipped file ahead, if the reader was opened to be
+ * helped. Unlike everything else it may be called from other threads at any
+ * time until the reader is closed. False: there was nothing to help with.
+ */
+MR_API bool mr_reader_help(struct mr_reader *reader);
 
 MR_API void mr_reader_summary(
 	const struct mr_reader *reader, struct mr_reader_summary *out);

@@ -190,10 +190,13 @@ run(const struct mr_command *self, int argc, char **argv)
 		return status;
 	if (mr_limits_make(&limits, &options.sweep, &err) ||
 		mr_point_expects_parse(&expects, &options.expect, &err) ||
-		mr_setup_make(&unused, &options.policy, NULL, NULL, &err))
+		mr_setup_make(&unused, &options.policy, NULL, NULL, &err)) {
 		status = mr_say_usage(self->name, "%s: %s", self->name, err.text);
-	else
+	} else {
+		limits.options.help = mr_walk_help;
+		options.input.ahead = limits.options.jobs > 1;
 		status = sweep_and_print(&job, operands);
+	}
 	mr_limits_fini(&limits);
 	return status;
 }

@@ -134,8 +134,9 @@ static int
 study(struct subjects *subjects, size_t i, const struct options *options)
 {
 	struct subject *subject = &subjects->items[i];
-	struct mr_sweep_options grid = {
-		.to = MR_UNLIMITED, .jobs = (unsigned)options->tune.jobs.value};
+	struct mr_sweep_options grid = {.to = MR_UNLIMITED,
+		.jobs = (unsigned)options->tune.jobs.value,
+		.help = mr_walk_help};
 	struct mr_sweep_summary summary;
 	struct mr_sim *sim = NULL;
 	struct mr_source input;
@@ -375,6 +376,7 @@ run(const struct mr_command *self, int argc, char **argv)
 	goal.budget = options.tune.budget.value;
 	goal.by_bytes = options.tune.of == 1;
 	goal.together = (enum mr_together)options.tune.by;
+	options.input.ahead = options.tune.jobs.value > 1;
 	status = study_all(&subjects, operands, &options);
 	if (!status && options.tune.weights &&
 		!parse_weights(&subjects, options.tune.weights))

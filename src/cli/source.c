@@ -70,6 +70,7 @@ mr_source_open(struct mr_source *input, const char *path,
 	const struct mr_source_options *options)
 {
 	struct mr_reader_options how = {.lenient = options->lenient,
+		.ahead = options->ahead,
 		.foresee = options->foresee,
 		.device = options->device,
 		.free_at = (enum mr_free_at)options->free_at};

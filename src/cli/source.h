@@ -17,6 +17,7 @@ struct mr_source_options {
 	bool lenient;
 	const char *device;
 	int free_at;  /* enum mr_free_at */
+	bool ahead;   /* no option: as foresee; for commands with --jobs */
 	bool foresee; /* no option: the command's, see struct mr_reader_options */
 };
 extern const struct mr_option_group mr_source_group;

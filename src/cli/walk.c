@@ -55,6 +55,12 @@ next(void *context, struct mr_event *event, struct mr_error *err)
 	return MR_OK;
 }
 
+bool
+mr_walk_help(void *context)
+{
+	return mr_reader_help(((struct feed *)context)->input->reader);
+}
+
 int
 mr_walk_beside(struct mr_sweep *sweep, struct mr_source *input, struct mr_sim *sim)
 {

@@ -9,6 +9,9 @@
 #include "memreplay/sim.h"
 #include "memreplay/sweep.h"
 
+/* For mr_sweep_options.help. */
+bool mr_walk_help(void *feed);
+
 /* Runs the whole trace through the sweep. Returns an exit status. */
 int mr_walk(struct mr_sweep *sweep, struct mr_source *input);
 

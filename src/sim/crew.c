@@ -42,7 +42,10 @@ take(struct mr_crew *crew, unsigned worker)
 
 	do {
 		for (looks = 0; looks < LOOKS && is_idle(crew, worker); looks++)
-			sched_yield();
+			if (crew->spare && crew->spare(crew->spare_context))
+				looks = 0;
+			else
+				sched_yield();
 		pthread_mutex_lock(&crew->lock);
 		while (looks == LOOKS && is_idle(crew, worker)) {
 			crew->sleepers++;
@@ -88,10 +91,9 @@ run_thread(void *context)
 }
 
 enum mr_status
-mr_crew_hire(struct mr_crew *crew, unsigned jobs, mr_task_work carry_out, void *context,
-	struct mr_error *err)
+mr_crew_hire(struct mr_crew *crew, unsigned jobs, struct mr_error *err)
 {
-	*crew = (struct mr_crew){.work = carry_out, .context = context, .jobs = jobs};
+	crew->jobs = jobs;
 	pthread_mutex_init(&crew->lock, NULL);
 	pthread_cond_init(&crew->change, NULL);
 	crew->threads = calloc(jobs, sizeof(*crew->threads));

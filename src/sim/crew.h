@@ -21,12 +21,17 @@ struct mr_task {
 	struct mr_task *next;
 };
 
+/* What a thread without work may do; false if there was nothing. */
+typedef bool (*mr_spare_work)(void *context);
+
 /* Carries out a task; worker is below jobs, and 0 the calling thread. */
 typedef void (*mr_task_work)(void *context, unsigned worker, struct mr_task *task);
 
 struct mr_crew {
 	mr_task_work work;
 	void *context;
+	mr_spare_work spare; /* NULL: none */
+	void *spare_context;
 	unsigned jobs;
 	struct mr_crew_thread *threads; /* all but the calling one */
 	unsigned started;
@@ -38,9 +43,13 @@ struct mr_crew {
 	pthread_cond_t change;
 };
 
-/* Starts jobs - 1 threads. mr_crew_dismiss() also after failure. MR_ENOMEM. */
-MR_MUST_CHECK enum mr_status mr_crew_hire(struct mr_crew *crew, unsigned jobs,
-	mr_task_work work, void *context, struct mr_error *err);
+/*
+ * Starts jobs - 1 threads of a crew of which the members before `jobs` are set
+ * and the others zero. mr_crew_dismiss() also after failure.
+ *   MR_ENOMEM
+ */
+MR_MUST_CHECK enum mr_status mr_crew_hire(
+	struct mr_crew *crew, unsigned jobs, struct mr_error *err);
 
 void mr_crew_add(struct mr_crew *crew, struct mr_task *task);
 

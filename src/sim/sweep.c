@@ -239,8 +239,10 @@ set_batch_size(struct mr_sweep *sweep, size_t parted)
 
 	if (parted > 2 * then && sweep->batch_size > BATCH_MIN)
 		sweep->batch_size /= 2;
-	else if (parted < then + then / 4 && sweep->batch_size < BATCH_MAX)
-		sweep->batch_size *= 2;
+	else if (parted < then + then / 4)
+		sweep->batch_size *= 4;
+	if (sweep->batch_size > BATCH_MAX)
+		sweep->batch_size = BATCH_MAX;
 	sweep->states_then = sweep->group_count;
 }
 
@@ -345,8 +347,13 @@ enum mr_status
 mr_sweep_run(
 	struct mr_sweep *sweep, mr_next_event next, void *source, struct mr_error *err)
 {
-	enum mr_status st = mr_crew_hire(&sweep->crew, sweep->jobs, advance, sweep, err);
+	enum mr_status st;
 
+	sweep->crew = (struct mr_crew){.work = advance,
+		.context = sweep,
+		.spare = sweep->help,
+		.spare_context = source};
+	st = mr_crew_hire(&sweep->crew, sweep->jobs, err);
 	if (!st)
 		st = run_batches(sweep, next, source, err);
 	mr_crew_dismiss(&sweep->crew);
@@ -432,6 +439,7 @@ mr_sweep_new(struct mr_sweep **out, const struct mr_policy *policy,
 	if (!sweep)
 		return mr_fail_memory(err);
 	sweep->jobs = options->jobs ? options->jobs : 1;
+	sweep->help = options->help;
 	sweep->batch_size = BATCH_MIN;
 	sweep->memory_limit = policy->memory_limit;
 	sweep->workers = calloc(sweep->jobs, sizeof(*sweep->workers));

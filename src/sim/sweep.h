@@ -45,6 +45,7 @@ struct mr_sweep {
 	struct mr_batch *current;
 
 	unsigned jobs;
+	mr_spare_work help;
 	struct mr_worker *workers;
 	struct mr_crew crew;
 

@@ -26,6 +26,16 @@ MR_MUST_CHECK enum mr_status mr_input_open(
 	struct mr_input **out, const char *path, struct mr_error *err);
 
 /*
+ * Lets others help with a gzipped file; of other input it changes nothing.
+ *   MR_ENOMEM
+ */
+MR_MUST_CHECK enum mr_status mr_input_read_ahead(
+	struct mr_input *input, struct mr_error *err);
+
+/* As mr_reader_help(). */
+bool mr_input_help(struct mr_input *input);
+
+/*
  * Makes *data point to the next *length bytes: at least want, or fewer where
  * the input ends before. They stay valid until the next peek.
  *   MR_EFORMAT  fewer than want bytes stand before a defect in the gzip data

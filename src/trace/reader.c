@@ -92,6 +92,7 @@ open_reader(struct mr_reader *reader, const char *path,
 
 	source->lenient = options->lenient;
 	if ((st = mr_input_open(&source->input, path, err)) ||
+		(options->ahead && (st = mr_input_read_ahead(source->input, err))) ||
 		(st = mr_check_init(&reader->check, options->lenient, err)) ||
 		(st = find_format(reader, options->from, err)) ||
 		(st = check_options(reader->reading, options, err)))
@@ -244,6 +245,12 @@ uint32_t
 mr_reader_slots(const struct mr_reader *reader)
 {
 	return reader->check.slots.used;
+}
+
+bool
+mr_reader_help(struct mr_reader *reader)
+{
+	return mr_input_help(reader->source.input);
 }
 
 void

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "trace/inflow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+#define PACKED_SIZE ((size_t)64 * 1024)
+#define GZIP_ONLY   (15 + 16) /* inflateInit2: largest window, gzip wrapper */
+
+static enum mr_status
+read_some(struct mr_inflow *flow, unsigned char *to, size_t room, size_t *got,
+	struct mr_error *err)
+{
+	ssize_t n;
+
+	do
+		n = read(flow->fd, to, room);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return mr_fail_errno(err, errno, "cannot read");
+	*got = (size_t)n;
+	flow->read_all = n == 0;
+	atomic_fetch_add(&flow->bytes_read, *got);
+	return MR_OK;
+}
+
+/* Reads the first bytes, from which gzip can be told. */
+static enum mr_status
+read_first(struct mr_inflow *flow, struct mr_error *err)
+{
+	size_t have = 0, got;
+	enum mr_status st;
+
+	flow->packed = malloc(PACKED_SIZE);
+	if (!flow->packed)
+		return mr_fail_memory(err);
+	while (have < 2 && !flow->read_all) {
+		st = read_some(flow, flow->packed + have, PACKED_SIZE - have, &got, err);
+		if (st)
+			return st;
+		have += got;
+	}
+	if (have >= 2 && flow->packed[0] == 0x1f && flow->packed[1] == 0x8b) {
+		if (inflateInit2(&flow->z, GZIP_ONLY) != Z_OK)
+			return mr_fail_memory(err);
+		flow->gzip = flow->in_member = true;
+	}
+	flow->z.next_in = flow->packed;
+	flow->z.avail_in = (uInt)have;
+	return MR_OK;
+}
+
+enum mr_status
+mr_inflow_open(struct mr_inflow *flow, const char *path, struct mr_error *err)
+{
+	struct stat about;
+
+	*flow = (struct mr_inflow){.fd = STDIN_FILENO};
+	if (strcmp(path, "-")) {
+		flow->fd = open(path, O_RDONLY | O_CLOEXEC);
+		flow->own_fd = true;
+	}
+	if (flow->fd < 0)
+		return mr_fail_errno(err, errno, "cannot open");
+	if (!fstat(flow->fd, &about) && S_ISREG(about.st_mode))
+		flow->file_length = (uint64_t)about.st_size;
+	return read_first(flow, err);
+}
+
+static enum mr_status
+defect(struct mr_inflow *flow, struct mr_error *err, const char *text)
+{
+	return mr_fail_at(err, MR_EFORMAT, MR_PLACE_BYTE, flow->made, "%s", text);
+}
+
+/* What zlib's word for a defect means for the reader of a file. */
+static enum mr_status
+inflate_defect(struct mr_inflow *flow, struct mr_error *err)
+{
+	const char *msg = flow->z.msg ? flow->z.msg : "";
+
+	if (!strcmp(msg, "incorrect data check"))
+		return defect(flow, err, "CRC mismatch: the gzip data are damaged");
+	if (!strcmp(msg, "incorrect length check"))
+		return defect(flow, err, "length mismatch: the gzip data are damaged");
+	if (!strcmp(msg, "incorrect header check")) /* never in the first member */
+		return defect(flow, err, "trailing garbage after the gzip data");
+	return mr_fail_at(
+		err, MR_EFORMAT, MR_PLACE_BYTE, flow->made, "damaged gzip data: %s", msg);
+}
+
+/* Makes sure that inflate has input and stands inside a member. */
+static enum mr_status
+next_packed(struct mr_inflow *flow, struct mr_error *err)
+{
+	enum mr_status st;
+	size_t got = 0;
+
+	if (flow->z.avail_in == 0 && !flow->read_all) {
+		st = read_some(flow, flow->packed, PACKED_SIZE, &got, err);
+		if (st)
+			return st;
+		flow->z.next_in = flow->packed;
+		flow->z.avail_in = (uInt)got;
+	}
+	if (flow->z.avail_in == 0) {
+		if (!flow->in_member)
+			return MR_END;
+		flow->truncated = true;
+		return defect(flow, err, "truncated: the gzip data end in the middle");
+	}
+	if (!flow->in_member) {
+		if (flow->z.next_in[0] != 0x1f)
+			return defect(flow, err, "trailing garbage after the gzip data");
+		inflateReset(&flow->z);
+		flow->in_member = true;
+	}
+	return MR_OK;
+}
+
+/* Inflates until there is something, the input ends, or fails. */
+static enum mr_status
+take_gzip(struct mr_inflow *flow, unsigned char *to, size_t room, size_t *got,
+	struct mr_error *err)
+{
+	enum mr_status st;
+	int rc;
+
+	do {
+		if ((st = next_packed(flow, err)))
+			return st;
+		flow->z.next_out = to;
+		flow->z.avail_out = (uInt)room;
+		rc = inflate(&flow->z, Z_NO_FLUSH);
+		*got = room - flow->z.avail_out;
+		flow->made += *got;
+		if (rc == Z_MEM_ERROR)
+			return mr_fail_memory(err);
+		if (rc == Z_STREAM_END)
+			flow->in_member = false;
+		else if (rc != Z_OK && rc != Z_BUF_ERROR)
+			return inflate_defect(flow, err);
+	} while (!*got);
+	return MR_OK;
+}
+
+static enum mr_status
+take_plain(struct mr_inflow *flow, unsigned char *to, size_t room, size_t *got,
+	struct mr_error *err)
+{
+	enum mr_status st = MR_OK;
+
+	if (flow->z.avail_in) { /* the first bytes */
+		*got = flow->z.avail_in < room ? flow->z.avail_in : room;
+		memcpy(to, flow->z.next_in, *got);
+		flow->z.next_in += *got;
+		flow->z.avail_in -= (uInt)*got;
+	} else if (!flow->read_all) {
+		st = read_some(flow, to, room, got, err);
+	}
+	flow->made += *got;
+	return st || *got ? st : MR_END;
+}
+
+enum mr_status
+mr_inflow_take(struct mr_inflow *flow, unsigned char *to, size_t room, size_t *got,
+	struct mr_error *err)
+{
+	*got = 0;
+	return flow->gzip ? take_gzip(flow, to, room, got, err)
+			  : take_plain(flow, to, room, got, err);
+}
+
+void
+mr_inflow_close(struct mr_inflow *flow)
+{
+	if (flow->own_fd && flow->fd >= 0)
+		close(flow->fd);
+	if (flow->gzip)
+		inflateEnd(&flow->z);
+	free(flow->packed);
+}
