@@ -55,9 +55,28 @@ for i in range(20):
     json.loads(text)
 print('%.1f' % ((time.perf_counter() - start) * 1e9 / 20))"
 
+# 30 steps of training; an "event" is one of them
+training="import time, torch
+torch.manual_seed(1)
+torch.set_num_threads(1)
+net = torch.nn.Sequential(torch.nn.Linear(256, 512), torch.nn.ReLU(),
+                          torch.nn.Linear(512, 10))
+optimizer = torch.optim.Adam(net.parameters())
+for step in range(40):
+    if step == 10:
+        start = time.perf_counter()
+    x, y = torch.randn(128, 256), torch.randint(0, 10, (128,))
+    loss = torch.nn.functional.cross_entropy(net(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+print('%.1f' % ((time.perf_counter() - start) * 1e9 / 30))"
+
 printf '%-12s %-10s %13s %13s %10s\n' program way 'an event' added ratio
 row "1 thread" "$build/bench/churn" "$EVENTS"
 row "4 threads" "$build/bench/churn" $((EVENTS / 4)) 4
 # its "event" is a text of 170 KB parsed
+! /usr/bin/python3 -c 'import torch' 2>/dev/null ||
+	row "torch step" /usr/bin/python3 -c "$training"
 export PYTHONMALLOC=malloc
 [ ! -x /usr/bin/python3 ] || row "python json" /usr/bin/python3 -c "$python_loop"

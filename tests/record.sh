@@ -42,6 +42,15 @@ threads() {
 }
 ok "16 threads that pass blocks to each other" threads
 
+# what one thread frees is handed to the next before free() returns
+hand_in_hand() {
+	balanced 0 env LD_PRELOAD="$top_builddir/.libs/memreplay-record.so:$handing" \
+		"$recordee" hands 5000 && is "$(number t.mrt.gz threads)" 5 &&
+		is "$(events t.mrt.gz | grep -cx 'malloc 64')" 20000 &&
+		zcat t.mrt.gz | head -c 2000 | grep -a '"allocator":"[^"]*handing'
+}
+ok "an allocator that hands addresses on, preloaded below" hand_in_hand
+
 # 2000 threads make 8000 events; the rest is the C library's
 churn() {
 	balanced 0 "$recordee" churn 2000 && is "$(number t.mrt.gz threads)" 2001 &&

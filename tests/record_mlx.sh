@@ -27,7 +27,7 @@ build() {
 			"$source/libmlx.cpp" &&
 		compile -o linked "$source/main.cpp" "$source/work.cpp" -Lplain -lmlx &&
 		compile -shared -o module.so "$source/work.cpp" -Lplain -lmlx &&
-		$CC -o load "$source/load.c" -ldl
+		$CC -o load "$source/load.c" -Wl,-rpath,"$work" -ldl
 }
 ok "the stand-in and its programs build" build
 
@@ -39,6 +39,7 @@ record() {
 	case $way in
 	linked) set -- ./linked "$ROUNDS" ;;
 	local) set -- ./load ./module.so "$ROUNDS" ;;
+	named) set -- ./load module.so "$ROUNDS" ;; # which only load can find
 	python) set -- python3 -c "import ctypes
 raise SystemExit(ctypes.CDLL('./module.so').work(ctypes.c_long($ROUNDS)))" ;;
 	esac
@@ -85,6 +86,7 @@ for mlx in plain symbolic; do
 done
 
 mlx=plain
+ok "plain libmlx, loaded for a module that is found by name" runs named
 events() {
 	zcat t.mrt.gz | tail -c 900 | grep -ao "\"events\":$1[,}]"
 }

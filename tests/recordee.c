@@ -94,6 +94,23 @@ pass(long number)
 	return 0;
 }
 
+static void *
+give_and_take(void *unused)
+{
+	(void)unused;
+	for (long i = 0; i < rounds; i++)
+		free(opaque(malloc(64)));
+	return NULL;
+}
+
+/* What one thread frees is what the next one gets, if they share an arena. */
+static int
+hands(long number)
+{
+	rounds = number;
+	return with_threads(give_and_take, 4);
+}
+
 /* Every function that gives memory, in an order that the test knows. */
 static int
 all(long unused)
@@ -344,10 +361,10 @@ main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(long number);
-	} modes[] = {{"pass", pass}, {"all", all}, {"foreign", foreign}, {"churn", churn},
-		{"late", late}, {"killed", killed}, {"signals", signals},
-		{"forks", forks}, {"closes", closes}, {"runs", runs}, {"aborts", aborts},
-		{"leaves", leaves}, {"waits", waits}};
+	} modes[] = {{"pass", pass}, {"hands", hands}, {"all", all}, {"foreign", foreign},
+		{"churn", churn}, {"late", late}, {"killed", killed},
+		{"signals", signals}, {"forks", forks}, {"closes", closes},
+		{"runs", runs}, {"aborts", aborts}, {"leaves", leaves}, {"waits", waits}};
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (argc > 1 && !strcmp(argv[1], modes[i].name))

@@ -10,6 +10,7 @@
 top_builddir=$(cd "$top_builddir" && pwd)
 memreplay=$top_builddir/memreplay
 recordee=$top_builddir/tests/recordee
+handing=$top_builddir/tests/.libs/libhanding.so
 unset LD_PRELOAD
 
 work=$(mktemp -d)

@@ -126,19 +126,29 @@ real_dlopen(void)
 	return found;
 }
 
+/* Jumps to the function, also in builds that do not optimize. */
+#if defined(__clang__)
+#define OPTIMIZED
+#define JUMP __attribute__((musttail)) return
+#else
+#define OPTIMIZED __attribute__((optimize("O2")))
+#define JUMP      return
+#endif
+
 /*
  * Where a library's name is looked for depends on who calls dlopen(): such
- * calls are passed on as the last thing done here, so that the caller stays the
- * caller. That leaves those with a path, which is how Python loads modules.
+ * calls are passed on by a jump, so that the caller stays the caller. That
+ * leaves those with a path, which is how Python loads modules.
  */
-MR_EXPORT void *
+MR_EXPORT OPTIMIZED void *
 dlopen(const char *file, int mode)
 {
+	dlopen_call *call = real_dlopen();
 	void *handle;
 
 	if (!file || !strchr(file, '/') || strchr(file, '$'))
-		return real_dlopen()(file, mode);
-	handle = real_dlopen()(file, mode);
+		JUMP call(file, mode);
+	handle = call(file, mode);
 	if (handle)
 		mr_mlx_look();
 	return handle;
