@@ -124,7 +124,7 @@ knobs() {
 		sed 's/.*KNOB is: //; s/Cache limit options.*//; s/,\| or / /g' |
 		tr -s ' ' '\n' | grep . | sort >"$work/knobs"
 	[ -s "$work/knobs" ] || return
-	sed -n '/^\.Sh POLICIES/,/^\.Sh METRICS/s/^\.It \([a-z_]*\) Ta .*/\1/p' \
+	sed -n '/^\.Sh POLICIES/,/^\.Sh METRICS/s/^\.It \([a-z0-9_]*\) Ta .*/\1/p' \
 		man/memreplay.1 | sort | diff "$work/knobs" -
 }
 

@@ -10,6 +10,7 @@
  * help and reports all derive from the row.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,10 +21,12 @@ extern "C" {
 #endif
 
 enum mr_policy_kind {
-	MR_POLICY_MLX_CPU,   /* MLX's allocator of builds without a GPU */
-	MR_POLICY_NONE,      /* plain malloc: nothing is ever cached */
-	MR_POLICY_MLX_METAL, /* MLX's allocator for Apple's GPUs */
-	MR_POLICY_MLX_CUDA   /* MLX's allocator for CUDA */
+	MR_POLICY_MLX_CPU,    /* MLX's allocator of builds without a GPU */
+	MR_POLICY_NONE,       /* plain malloc: nothing is ever cached */
+	MR_POLICY_MLX_METAL,  /* MLX's allocator for Apple's GPUs */
+	MR_POLICY_MLX_CUDA,   /* MLX's allocator for CUDA */
+	MR_POLICY_TORCH_CUDA, /* PyTorch's allocator for CUDA */
+	MR_POLICY_TORCH_NPU   /* torch_npu's port of it */
 };
 
 /* Size classes: the steps that an octave is divided into. */
@@ -43,6 +46,26 @@ enum mr_on_full {
 
 /* A limit that follows from other knobs: see mr_policy_resolve(). */
 #define MR_DERIVED (MR_UNLIMITED - 1)
+
+/*
+ * What PYTORCH_CUDA_ALLOC_CONF can say, and what else the rules of torch-cuda
+ * depend on. Shares are in billionths.
+ */
+struct mr_torch_settings {
+	uint64_t memory; /* bytes of the device: mr_policy_resolve() takes the policy's */
+	uint64_t fraction;               /* share of it for this process; 0: no cap */
+	uint64_t max_split_size;         /* bytes; larger blocks are not split */
+	uint64_t max_non_split_rounding; /* bytes that such a block may be too large */
+	uint64_t large_segment;          /* bytes of a segment for 1 to 10 MiB */
+	uint64_t gc_threshold;           /* share of the cap; 0: no collection */
+	uint64_t expandable;             /* 1: segments grow; 0: they do not */
+	uint64_t oom_at_cap;  /* 1: over the cap nothing is released, memory is out */
+	uint64_t extra;       /* torch_npu: bytes added to each request */
+	uint64_t align;       /* torch_npu: large blocks start at multiples; 0: any */
+	uint64_t descending;  /* 1: invented addresses fall; 0: they rise */
+	uint64_t roundup[16]; /* divisions of a power of two, from 1 MiB up; 0: none */
+};
+#define MR_TORCH_SHARE UINT64_C(1000000000) /* all of it, in billionths */
 
 /*
  * The rules of mlx-cpu (MLX, no_gpu back end, commit f831bdfc and later):
@@ -91,27 +114,6 @@ enum mr_on_full {
  *              still as many the malloc fails: it gets no block, is counted in
  *              failed_mallocs alone, and its free is ignored.
  */
-
-/*
- * What PYTORCH_CUDA_ALLOC_CONF can say, and what else the rules of torch-cuda
- * depend on. Shares are in billionths.
- */
-struct mr_torch_settings {
-	uint64_t memory;         /* bytes of the device; MR_UNLIMITED: never full */
-	uint64_t fraction;       /* share of it for this process; 0: no cap */
-	uint64_t max_split_size; /* bytes; larger blocks are not split */
-	uint64_t max_non_split_rounding; /* bytes that such a block may be too large */
-	uint64_t large_segment;          /* bytes of a segment for 1 to 10 MiB */
-	uint64_t gc_threshold;           /* share of the cap; 0: no collection */
-	uint64_t expandable;             /* 1: segments grow; 0: they do not */
-	uint64_t oom_at_cap;  /* 1: over the cap nothing is released, memory is out */
-	uint64_t extra;       /* torch_npu: bytes added to each request */
-	uint64_t align;       /* torch_npu: large blocks start at multiples; 0: any */
-	uint64_t descending;  /* 1: invented addresses fall; 0: they rise */
-	uint64_t roundup[16]; /* divisions of a power of two, from 1 MiB up; 0: none */
-};
-#define MR_TORCH_SHARE UINT64_C(1000000000) /* all of it, in billionths */
-
 struct mr_policy {
 	enum mr_policy_kind kind;
 	uint64_t cache_limit;  /* bytes; MR_UNLIMITED: no limit */
@@ -119,13 +121,17 @@ struct mr_policy {
 	uint64_t page;         /* bytes */
 	uint64_t window_factor;
 	uint64_t window_pages;
-	uint64_t round;       /* enum mr_round */
-	uint64_t on_full;     /* enum mr_on_full */
-	uint64_t clear_every; /* mallocs; 0: never */
-	uint64_t max_blocks;  /* live and cached; 0: any number */
-	uint64_t working_set; /* bytes that the GPU recommends; mlx-metal */
-	uint64_t memory;      /* bytes of the machine; mlx-metal and mlx-cuda */
+	uint64_t round;                 /* enum mr_round */
+	uint64_t on_full;               /* enum mr_on_full */
+	uint64_t clear_every;           /* mallocs; 0: never */
+	uint64_t max_blocks;            /* live and cached; 0: any number */
+	uint64_t working_set;           /* bytes that the GPU recommends; mlx-metal */
+	uint64_t memory;                /* bytes of the GPU; all but mlx-cpu and none */
+	struct mr_torch_settings torch; /* torch-cuda and torch-npu */
 };
+
+/* Whether a policy is PyTorch's: it has segments and streams, not a cache limit. */
+MR_API bool mr_policy_is_torch(const struct mr_policy *policy);
 
 /* Fills in the policy called name with its defaults. MR_EINVAL: no such name. */
 MR_API MR_MUST_CHECK enum mr_status mr_policy_init(
@@ -150,7 +156,7 @@ MR_API MR_MUST_CHECK enum mr_status mr_policy_set(struct mr_policy *policy,
  * 0.95 * memory), or 0.95 * memory for CUDA, and cache_limit what memory_limit
  * is. No machine is asked, so that results are the same on all: working_set and
  * memory are unlimited unless they are set. Whatever takes a policy does this
- * with its own copy.
+ * with its own copy. The device of torch-cuda and torch-npu gets its memory here.
  */
 MR_API void mr_policy_resolve(struct mr_policy *policy);
 
@@ -177,7 +183,12 @@ struct mr_knob {
 	uint64_t min;
 	uint64_t max;
 	const struct mr_choice *choices; /* up to a NULL name; NULL: a number */
+	bool of_torch; /* a knob of torch-cuda and torch-npu; otherwise of the others */
+	size_t repeat; /* so many numbers side by side are set; 0: one */
 };
+
+/* Whether a policy has a knob. A ratio's number is in billionths. */
+MR_API bool mr_knob_applies(const struct mr_knob *knob, const struct mr_policy *policy);
 
 /* The table of knobs, *count rows; static storage. */
 MR_API const struct mr_knob *mr_knobs(size_t *count);

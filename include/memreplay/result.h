@@ -66,12 +66,35 @@ struct mr_result {
 	uint64_t max_overshoot_bytes;      /* cached above the limit, after any event */
 	uint64_t events_over_limit;        /* events after which cached > limit */
 	uint64_t events_over_memory_limit; /* events after which active > limit */
+
+	/* torch-cuda and torch-npu only; 0 under the others */
+	uint64_t reserved_bytes; /* at the end: held of the device */
+	uint64_t allocated_bytes;
+	uint64_t peak_reserved_bytes;
+	uint64_t peak_allocated_bytes;
+	uint64_t allocated_at_peak_bytes; /* when reserved memory peaked first */
+	uint64_t unused_at_peak_bytes;    /* reserved less allocated, then */
+	uint64_t reserved_sum; /* after each event, summed, in blocks of 512 bytes */
+	uint64_t unused_sum;   /* the same of reserved less allocated */
+	uint64_t segments;     /* at the end; expandable ones do not count */
+	uint64_t peak_segments;
+	uint64_t segment_allocs;
+	uint64_t segment_frees;
+	uint64_t segment_maps;
+	uint64_t segment_unmaps;
+	uint64_t released_bytes;
+	uint64_t collections; /* of garbage that released something */
+	uint64_t retries;     /* requests for which all that was cached was released */
+	uint64_t ooms;        /* 1: memory ran out, and nothing was done from there on */
+	uint64_t oom_event;   /* then: the event; 1 is the first */
+	uint64_t oom_bytes;   /* then: what was asked for */
 };
 
 /* Which part of a report a metric belongs to. */
 enum mr_section {
 	MR_SECTION_RESULT = 1,
-	MR_SECTION_LIMITS = 2 /* limit_enforcement; a metric can be in both */
+	MR_SECTION_LIMITS = 2, /* limit_enforcement; a metric can be in both */
+	MR_SECTION_TORCH = 4   /* the result of torch-cuda and torch-npu */
 };
 
 /* Which direction users want. */

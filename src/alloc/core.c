@@ -36,6 +36,10 @@ enum mr_status
 mr_core_init(struct mr_core *core, const struct mr_policy *policy, struct mr_error *err)
 {
 	memset(core, 0, sizeof(*core));
+	if (mr_policy_is_torch(policy))
+		return mr_fail(err, MR_EINVAL,
+			"the policy %s has segments and streams, not a cache limit",
+			mr_policy_name(policy));
 	core->policy = *policy;
 	mr_policy_resolve(&core->policy);
 	core->plain = mr_core_is_plain(policy);

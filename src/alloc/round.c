@@ -26,6 +26,8 @@ own_size(const struct mr_policy *policy, uint64_t n)
 	switch (policy->kind) {
 	case MR_POLICY_MLX_CPU:
 	case MR_POLICY_NONE:
+	case MR_POLICY_TORCH_CUDA:
+	case MR_POLICY_TORCH_NPU:
 		break;
 	case MR_POLICY_MLX_METAL:
 		return n > policy->page ? up_to_multiple(n, policy->page) : n;

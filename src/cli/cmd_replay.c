@@ -382,6 +382,10 @@ run(const struct mr_command *self, int argc, char **argv)
 	if (parse_expects(&job, &err) ||
 		mr_setup_make(&job.setup, &options.policy, &options.limits, NULL, &err))
 		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
+	if (mr_policy_is_torch(&job.setup.policy))
+		return mr_say_usage(self->name,
+			"%s: there is no real allocator with the rules of %s", self->name,
+			mr_policy_name(&job.setup.policy));
 	/* who started us may ignore the ends of children, and we would with it */
 	signal(SIGCHLD, SIG_DFL);
 	status = check_baselines(&options.replay.baselines);

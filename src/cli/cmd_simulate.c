@@ -49,10 +49,10 @@ print(const struct mr_source *input, const struct mr_setup *setup,
 	mr_sim_result(sim, &result);
 	mr_doc_add_trace(&doc, input->path, input->reader);
 	mr_doc_add_policy(&doc, &setup->policy);
-	mr_doc_add_result(&doc, "result", MR_SECTION_RESULT, &result);
-	mr_doc_add_result(&doc, "result.limit_enforcement", MR_SECTION_LIMITS, &result);
-	mr_doc_count(
-		&doc, "first_event_over_memory_limit", mr_sim_first_over_memory(sim));
+	mr_doc_add_results(&doc, &setup->policy, &result);
+	if (!mr_policy_is_torch(&setup->policy))
+		mr_doc_count(&doc, "first_event_over_memory_limit",
+			mr_sim_first_over_memory(sim));
 	status = mr_print_doc(&doc, format);
 	mr_doc_fini(&doc);
 	return status;

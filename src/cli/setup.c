@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alloc/torchconf.h"
 #include "base/error.h"
 #include "base/nearest.h"
 #include "cli/message.h"
@@ -31,13 +32,17 @@ static const struct mr_option policy_rows[] = {
 	{MR_OPTION_CHOICE, 'p', "policy", "NAME", "mlx-cpu", .choices = policy_at,
 		.offset = offsetof(struct mr_policy_options, policy),
 		.help = "the rules of the caching allocator"},
+	{MR_OPTION_LIST, 0, "alloc-conf", "STRING",
+		.offset = offsetof(struct mr_policy_options, confs),
+		.help = "PyTorch's own settings, as PYTORCH_CUDA_ALLOC_CONF has them; "
+			"implies torch-cuda"},
 	{MR_OPTION_LIST, 's', "set", "KNOB=VALUE", .choices = knob_at,
 		.offset = offsetof(struct mr_policy_options, knobs),
 		.help = "set a knob of the policy, whatever the trace and --cache-limit "
 			"say; "
 			"may be given more than once; KNOB is"},
 };
-const struct mr_option_group mr_policy_group = {"Policy options", policy_rows, 2};
+const struct mr_option_group mr_policy_group = {"Policy options", policy_rows, 3};
 
 static const struct mr_option limit_rows[] = {
 	{MR_OPTION_SIZE, 'l', "cache-limit", "SIZE",
@@ -74,6 +79,9 @@ apply_header(
 	bool same_machine =
 		policy->kind == MR_POLICY_MLX_CPU || policy->kind == MR_POLICY_NONE;
 
+	/* PyTorch's segments know no such limits */
+	if (mr_policy_is_torch(policy))
+		return MR_OK;
 	if (header->has_cache_limit)
 		status = obey_header(policy, "cache_limit", header->cache_limit, err);
 	if (!status && header->has_memory_limit && same_machine)
@@ -100,17 +108,17 @@ unknown_knob(const char *name, struct mr_error *err)
 
 /* Carries out one --set. */
 static enum mr_status
-apply_knob(
-	struct mr_policy *policy, const char *text, char name[48], struct mr_error *err)
+apply_knob(struct mr_policy *policy, const char *text, struct mr_error *err)
 {
+	char name[48];
 	size_t length = strcspn(text, "=");
 	struct mr_error why;
 	const char *known;
 	size_t i;
 
-	if (text[length] != '=' || !length || length >= 48)
+	if (text[length] != '=' || !length || length >= sizeof(name))
 		return mr_fail(err, MR_EINVAL, "--set: \"%s\" is not KNOB=VALUE", text);
-	snprintf(name, 48, "%.*s", (int)length, text);
+	snprintf(name, sizeof(name), "%.*s", (int)length, text);
 	for (i = 0; (known = knob_at(i)) && strcmp(known, name); i++)
 		;
 	if (!known)
@@ -120,26 +128,89 @@ apply_knob(
 	return MR_OK;
 }
 
+bool
+mr_setup_is_torch(const struct mr_policy_options *options)
+{
+	struct mr_policy policy;
+
+	return options->confs.count ||
+		(!mr_policy_init(&policy, policy_at((size_t)options->policy), NULL) &&
+			mr_policy_is_torch(&policy));
+}
+
+static enum mr_status
+apply_conf(struct mr_policy *policy, const char *conf, bool say, struct mr_error *err)
+{
+	char remark[MR_TORCH_REMARK_SIZE];
+	struct mr_error why;
+
+	if (mr_torch_conf_parse(&policy->torch, remark, conf, &why))
+		return mr_fail(err, MR_EINVAL, "--alloc-conf: %s", why.text);
+	if (*remark && say)
+		mr_say("--alloc-conf: %s", remark);
+	return MR_OK;
+}
+
+/* Settings that do nothing as they are. */
+static void
+say_idle(const struct mr_policy *policy)
+{
+	const struct mr_torch_settings *torch = &policy->torch;
+
+	if (torch->fraction && policy->memory == MR_UNLIMITED)
+		mr_say("fraction does nothing unless the device's memory is set, with "
+		       "--set memory=SIZE");
+	else if (torch->gc_threshold && !torch->fraction)
+		mr_say("garbage collection does nothing without a fraction, in PyTorch "
+		       "too: --set fraction=SHARE stands for "
+		       "set_per_process_memory_fraction()");
+}
+
+enum mr_status
+mr_setup_knobs(struct mr_policy *policy, const struct mr_policy_options *options,
+	const char *conf, bool say, struct mr_error *err)
+{
+	enum mr_status status = conf ? apply_conf(policy, conf, say, err) : MR_OK;
+
+	for (size_t i = 0; !status && i < options->knobs.count; i++)
+		status = apply_knob(policy, options->knobs.items[i], err);
+	if (!status && say)
+		say_idle(policy);
+	return status;
+}
+
+/* Whether some --set is of cache_limit. */
+static bool
+sets_limit(const struct mr_policy_options *options)
+{
+	for (size_t i = 0; i < options->knobs.count; i++)
+		if (!strncmp(options->knobs.items[i], "cache_limit=", 12))
+			return true;
+	return false;
+}
+
 enum mr_status
 mr_setup_make(struct mr_setup *out, const struct mr_policy_options *options,
 	const struct mr_limit_options *limits, const struct mr_header *header,
 	struct mr_error *err)
 {
 	struct mr_policy *policy = &out->policy;
-	bool fixed = limits && limits->cache_limit.given;
-	enum mr_status status =
-		mr_policy_init(policy, policy_at((size_t)options->policy), err);
-	char name[48];
+	bool fixed = limits && (limits->cache_limit.given || sets_limit(options));
+	const char *conf = options->confs.count ? options->confs.items[0] : NULL;
+	const char *name = policy_at((size_t)options->policy);
+	enum mr_status status;
 
+	if (options->confs.count > 1)
+		return mr_fail(err, MR_EINVAL, "--alloc-conf: given more than once");
+	status = mr_policy_init(policy, name, err);
+	if (!status && conf && !mr_policy_is_torch(policy))
+		status = mr_policy_init(policy, "torch-cuda", err);
 	if (!status && header)
 		status = apply_header(policy, header, err);
-	if (fixed)
+	if (limits && limits->cache_limit.given)
 		policy->cache_limit = limits->cache_limit.value;
-	for (size_t i = 0; !status && i < options->knobs.count; i++) {
-		status = apply_knob(policy, options->knobs.items[i], name, err);
-		if (!status && limits && !strcmp(name, "cache_limit"))
-			fixed = true;
-	}
+	if (!status)
+		status = mr_setup_knobs(policy, options, conf, header == NULL, err);
 	mr_policy_resolve(policy);
 	out->keep_limits = !fixed || limits->keep_limit_events;
 	return status;

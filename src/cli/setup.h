@@ -11,10 +11,11 @@
 #include "memreplay/policy.h"
 #include "memreplay/trace.h"
 
-/* --policy, --set */
+/* --policy, --set, --alloc-conf */
 struct mr_policy_options {
 	int policy; /* row of mr_policy_names() */
 	struct mr_texts knobs;
+	struct mr_texts confs;
 };
 extern const struct mr_option_group mr_policy_group;
 
@@ -40,6 +41,18 @@ struct mr_setup {
 MR_MUST_CHECK enum mr_status mr_setup_make(struct mr_setup *out,
 	const struct mr_policy_options *options, const struct mr_limit_options *limits,
 	const struct mr_header *header, struct mr_error *err);
+
+/* Whether the options ask for PyTorch's rules: by name, or with --alloc-conf. */
+bool mr_setup_is_torch(const struct mr_policy_options *options);
+
+/*
+ * Applies what --alloc-conf was given (NULL: nothing) and then every --set to a
+ * policy; says what is to be said of the text if `say`.
+ *   MR_EINVAL  an option is wrong
+ */
+MR_MUST_CHECK enum mr_status mr_setup_knobs(struct mr_policy *policy,
+	const struct mr_policy_options *options, const char *conf, bool say,
+	struct mr_error *err);
 
 /* Says how many set_cache_limit events a simulation has ignored, if any. */
 void mr_setup_say_ignored(uint64_t ignored);

@@ -23,4 +23,11 @@ void mr_doc_add_policy(struct mr_doc *doc, const struct mr_policy *policy);
 void mr_doc_add_result(struct mr_doc *doc, const char *name, enum mr_section part,
 	const struct mr_result *result);
 
+/*
+ * Begins the section "result" and what is within it, with the metrics that are
+ * of use under the policy.
+ */
+void mr_doc_add_results(struct mr_doc *doc, const struct mr_policy *policy,
+	const struct mr_result *result);
+
 #endif

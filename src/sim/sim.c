@@ -5,14 +5,27 @@
 
 #include "alloc/core.h"
 #include "base/error.h"
+#include "sim/torchrun.h"
 
+/* One or the other, as the policy is. */
 struct mr_sim {
 	struct mr_core core;
-	uint32_t *blocks; /* the block in each slot */
+	uint32_t *blocks;          /* the block in each slot */
+	struct mr_torch_run torch; /* slots are its lives */
+	bool is_torch;
 	uint32_t slot_space;
 	bool keep_limits;
 	uint64_t ignored_limits;
 };
+
+static enum mr_status
+init_torch(struct mr_sim *sim, const struct mr_policy *policy, struct mr_error *err)
+{
+	struct mr_policy own = *policy;
+
+	mr_policy_resolve(&own);
+	return mr_torch_run_init(&sim->torch, &own.torch, NULL, err);
+}
 
 enum mr_status
 mr_sim_new(struct mr_sim **out, const struct mr_policy *policy, bool keep_limits,
@@ -25,7 +38,9 @@ mr_sim_new(struct mr_sim **out, const struct mr_policy *policy, bool keep_limits
 	if (!sim)
 		return mr_fail_memory(err);
 	sim->keep_limits = keep_limits;
-	st = mr_core_init(&sim->core, policy, err);
+	sim->is_torch = mr_policy_is_torch(policy);
+	st = sim->is_torch ? init_torch(sim, policy, err)
+			   : mr_core_init(&sim->core, policy, err);
 	if (st)
 		mr_sim_free(sim);
 	else
@@ -38,7 +53,10 @@ mr_sim_free(struct mr_sim *sim)
 {
 	if (!sim)
 		return;
-	mr_core_fini(&sim->core);
+	if (sim->is_torch)
+		mr_torch_run_fini(&sim->torch);
+	else
+		mr_core_fini(&sim->core);
 	free(sim->blocks);
 	free(sim);
 }
@@ -118,21 +136,74 @@ step(struct mr_sim *sim, const struct mr_event *event, bool *hit, bool plain,
 	return MR_OK;
 }
 
+/*
+ * One event under PyTorch's rules. clear_cache is empty_cache(); a free is
+ * complete at once; other limits than the device's do not exist.
+ */
+static enum mr_status
+step_torch(
+	struct mr_sim *sim, const struct mr_event *event, bool *hit, struct mr_error *err)
+{
+	struct mr_torch_run *run = &sim->torch;
+	struct mr_torch_queue queue = {0};
+	uint64_t hits = mr_torch_stats(run->torch)->hits;
+	enum mr_status st = MR_OK;
+
+	if (run->oom)
+		return MR_OK;
+	if (event->op == MR_OP_MALLOC) {
+		queue.stream = event->has & MR_HAS_STREAM ? event->stream : 0;
+		st = mr_torch_run_malloc(run, event->slot, event->size, queue, err);
+	} else if (event->op == MR_OP_FREE) {
+		mr_torch_run_free(run, event->slot);
+		st = mr_torch_run_done(run, event->slot, err);
+	} else if (event->op == MR_OP_CLEAR_CACHE) {
+		st = mr_torch_run_empty(run, err);
+	} else if (event->op == MR_OP_SET_CACHE_LIMIT && !sim->keep_limits) {
+		sim->ignored_limits++;
+	}
+	if (!run->oom)
+		mr_torch_run_count(run);
+	*hit = mr_torch_stats(run->torch)->hits > hits;
+	return st;
+}
+
 enum mr_status
 mr_sim_step(struct mr_sim *sim, const struct mr_event *event, struct mr_outcome *outcome,
 	struct mr_error *err)
 {
-	bool hit = false;
-	enum mr_status st = sim->core.plain ? step(sim, event, &hit, true, err)
-					    : step(sim, event, &hit, false, err);
-	uint32_t block;
+	bool hit = false, asked = outcome && event->op == MR_OP_MALLOC;
+	enum mr_status st;
 
-	if (!st && outcome && event->op == MR_OP_MALLOC) {
-		block = sim->blocks[event->slot];
+	if (sim->is_torch) {
+		st = step_torch(sim, event, &hit, err);
+		if (!st && asked) {
+			outcome->hit = hit;
+			outcome->capacity = mr_torch_run_size(&sim->torch, event->slot);
+		}
+		return st;
+	}
+	st = sim->core.plain ? step(sim, event, &hit, true, err)
+			     : step(sim, event, &hit, false, err);
+	if (!st && asked) {
+		uint32_t block = sim->blocks[event->slot];
+
 		outcome->hit = hit;
 		outcome->capacity =
 			block == MR_NONE ? 0 : mr_core_capacity(&sim->core, block);
 	}
+	return st;
+}
+
+static enum mr_status
+run_torch(struct mr_sim *sim, const struct mr_event *events, size_t count,
+	struct mr_error *err)
+{
+	enum mr_status st = MR_OK;
+	bool hit;
+
+	for (size_t i = 0; i < count && !st; i++)
+		st = step_torch(sim, &events[i], &hit, err);
 	return st;
 }
 
@@ -152,6 +223,8 @@ enum mr_status
 mr_sim_run(struct mr_sim *sim, const struct mr_event *events, size_t count,
 	struct mr_error *err)
 {
+	if (sim->is_torch)
+		return run_torch(sim, events, count, err);
 	if (sim->core.plain)
 		return run(sim, events, count, true, err);
 	return run(sim, events, count, false, err);
@@ -160,6 +233,10 @@ mr_sim_run(struct mr_sim *sim, const struct mr_event *events, size_t count,
 void
 mr_sim_result(const struct mr_sim *sim, struct mr_result *out)
 {
+	if (sim->is_torch) {
+		mr_torch_run_result(&sim->torch, out);
+		return;
+	}
 	mr_core_result(&sim->core, out);
 	out->events = sim->core.events;
 }
@@ -167,7 +244,10 @@ mr_sim_result(const struct mr_sim *sim, struct mr_result *out)
 void
 mr_sim_valid_range(const struct mr_sim *sim, uint64_t *from, uint64_t *to)
 {
-	mr_core_same(&sim->core, from, to);
+	*from = 0;
+	*to = MR_UNLIMITED;
+	if (!sim->is_torch)
+		mr_core_same(&sim->core, from, to);
 }
 
 uint64_t
@@ -185,5 +265,6 @@ mr_sim_ignored_limits(const struct mr_sim *sim)
 enum mr_status
 mr_sim_check(const struct mr_sim *sim, struct mr_error *err)
 {
-	return mr_core_check(&sim->core, err);
+	return sim->is_torch ? mr_torch_check(sim->torch.torch, err)
+			     : mr_core_check(&sim->core, err);
 }

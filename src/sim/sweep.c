@@ -429,8 +429,9 @@ mr_sweep_new(struct mr_sweep **out, const struct mr_policy *policy,
 	enum mr_status st;
 
 	*out = NULL;
-	if (policy->kind == MR_POLICY_NONE)
-		return mr_fail(err, MR_EINVAL, "the policy none has no cache limit");
+	if (policy->kind == MR_POLICY_NONE || mr_policy_is_torch(policy))
+		return mr_fail(err, MR_EINVAL, "the policy %s has no cache limit",
+			mr_policy_name(policy));
 	if (!mr_core_is_plain(policy))
 		return mr_fail(err, MR_EINVAL,
 			"only mlx-cpu with round, on_full, clear_every and max_blocks as "

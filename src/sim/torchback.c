@@ -89,6 +89,13 @@ undo_block(struct back *back, const struct mr_recorded_event *event)
 
 		return life ? MR_TORCH_NONE : add_life(back, &older);
 	}
+	if (event->kind == MR_RECORDED_FREE) {
+		const struct life older = {event->addr,
+			mr_torch_round(&back->recording->settings, event->size),
+			event->size, MR_TORCH_ACTIVE};
+
+		return life ? MR_TORCH_NONE : add_life(back, &older);
+	}
 	if (!life)
 		return MR_TORCH_NONE;
 	if (event->kind == MR_RECORDED_FREE_REQUESTED) {
@@ -249,6 +256,7 @@ undo(struct back *back, uint32_t *lives, size_t i)
 	case MR_RECORDED_ALLOC:
 	case MR_RECORDED_FREE_REQUESTED:
 	case MR_RECORDED_FREE_COMPLETED:
+	case MR_RECORDED_FREE:
 		lives[i] = undo_block(back, event);
 		segment = segment_before(back, event->addr + 1);
 		if (segment)

@@ -104,6 +104,17 @@ mr_torch_run_empty(struct mr_torch_run *run, struct mr_error *err)
 	return mr_torch_release_all(run->torch, err);
 }
 
+uint64_t
+mr_torch_run_size(const struct mr_torch_run *run, uint32_t life)
+{
+	uint32_t count;
+	const struct mr_torch_block *blocks = mr_torch_blocks(run->torch, &count);
+
+	if (life >= run->lives || run->held[life].block == MR_TORCH_NONE)
+		return 0;
+	return blocks[run->held[life].block].size;
+}
+
 void
 mr_torch_run_count(struct mr_torch_run *run)
 {
@@ -112,6 +123,54 @@ mr_torch_run_count(struct mr_torch_run *run)
 	run->events++;
 	run->reserved_sum += stats->reserved / MR_TORCH_MIN_BLOCK;
 	run->unused_sum += (stats->reserved - stats->allocated) / MR_TORCH_MIN_BLOCK;
+}
+
+static void
+add_device(struct mr_result *out, const struct mr_torch_stats *stats)
+{
+	out->reserved_bytes = stats->reserved;
+	out->allocated_bytes = stats->allocated;
+	out->peak_reserved_bytes = out->peak_total_bytes = stats->peak_reserved;
+	out->peak_allocated_bytes = stats->peak_allocated;
+	out->allocated_at_peak_bytes = stats->allocated_at_peak;
+	out->unused_at_peak_bytes = stats->peak_reserved - stats->allocated_at_peak;
+	out->segments = stats->segments;
+	out->peak_segments = stats->peak_segments;
+	out->segment_allocs = stats->segment_allocs;
+	out->segment_frees = stats->segment_frees;
+	out->segment_maps = stats->maps;
+	out->segment_unmaps = stats->unmaps;
+	out->released_bytes = stats->released_bytes;
+	out->collections = stats->collections;
+	out->retries = stats->retries;
+}
+
+void
+mr_torch_run_result(const struct mr_torch_run *run, struct mr_result *out)
+{
+	const struct mr_torch_stats *stats = mr_torch_stats(run->torch);
+
+	memset(out, 0, sizeof(*out));
+	add_device(out, stats);
+	out->events = run->events;
+	out->mallocs = stats->mallocs + run->zero_mallocs;
+	out->frees = stats->frees;
+	out->hits = stats->hits;
+	out->misses = stats->mallocs - stats->hits;
+	out->requested_bytes = stats->requested_sum;
+	out->hit_bytes = stats->hit_bytes;
+	out->active_bytes = stats->active;
+	out->cached_bytes = stats->reserved - stats->active;
+	out->live_blocks = stats->live_blocks;
+	out->peak_active_bytes = out->peak_since_reset_bytes = stats->peak_active;
+	out->cache_limit = out->memory_limit = MR_UNLIMITED;
+	out->reserved_sum = run->reserved_sum;
+	out->unused_sum = run->unused_sum;
+	out->ooms = run->oom;
+	if (run->oom) {
+		out->oom_event = run->oom_event;
+		out->oom_bytes = mr_torch_last_oom(run->torch)->requested;
+	}
 }
 
 /* --- scripts */
@@ -212,7 +271,7 @@ mr_torch_run_script(struct mr_torch_run *run, const struct mr_torch_script *scri
 {
 	enum mr_status st = mr_torch_run_begin(run, script, start, err);
 
-	for (size_t i = 0; i < script->op_count && !st && !run->oom; i++)
-		st = mr_torch_run_step(run, script, &script->ops[i], err);
+	while (run->at < script->op_count && !st && !run->oom)
+		st = mr_torch_run_step(run, script, &script->ops[run->at++], err);
 	return st;
 }

@@ -27,6 +27,7 @@ struct mr_torch_run {
 	struct mr_torch *torch;
 	struct mr_torch_held *held; /* by life */
 	uint32_t lives;
+	size_t at;          /* operations of a script done, the last maybe in vain */
 	bool oom;           /* memory ran out: nothing more is done */
 	uint64_t events;    /* carried out */
 	uint64_t oom_event; /* 1 is the first; 0: before the first */
@@ -50,8 +51,14 @@ MR_MUST_CHECK enum mr_status mr_torch_run_done(
 MR_MUST_CHECK enum mr_status mr_torch_run_empty(
 	struct mr_torch_run *run, struct mr_error *err);
 
+/* The bytes that a block of the program has; 0: it is not there. */
+uint64_t mr_torch_run_size(const struct mr_torch_run *run, uint32_t life);
+
 /* Counts one event of the program, carried out in one or two of the above. */
 void mr_torch_run_count(struct mr_torch_run *run);
+
+/* The figures so far. */
+void mr_torch_run_result(const struct mr_torch_run *run, struct mr_result *out);
 
 /* Brings the run to where a script begins. MR_ENOMEM. */
 MR_MUST_CHECK enum mr_status mr_torch_run_begin(struct mr_torch_run *run,

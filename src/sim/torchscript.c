@@ -28,9 +28,8 @@ same_queue(const struct mr_torch_queue *a, const struct mr_torch_queue *b)
 		a->pool[1] == b->pool[1];
 }
 
-/* The index of a queue; MR_TORCH_NONE: memory. */
-static uint32_t
-queue_index(struct mr_torch_script *script, const struct mr_torch_queue *queue)
+uint32_t
+mr_torch_script_queue(struct mr_torch_script *script, const struct mr_torch_queue *queue)
 {
 	struct mr_torch_queue *queues;
 
@@ -180,15 +179,15 @@ put_event(struct making *making, size_t at)
 		return true;
 	}
 	if (event->kind == MR_RECORDED_ALLOC || event->kind == MR_RECORDED_OOM) {
-		queue = queue_index(script, &event->queue);
+		queue = mr_torch_script_queue(script, &event->queue);
 		if (queue == MR_TORCH_NONE)
 			return false;
 	}
 	if (event->kind == MR_RECORDED_ALLOC)
 		put(making, MR_TORCH_OP_MALLOC, at, queue);
-	if (event->kind == MR_RECORDED_FREE_REQUESTED)
+	if (event->kind == MR_RECORDED_FREE_REQUESTED || event->kind == MR_RECORDED_FREE)
 		put(making, MR_TORCH_OP_FREE, at, 0);
-	if (event->kind == MR_RECORDED_FREE_COMPLETED)
+	if (event->kind == MR_RECORDED_FREE_COMPLETED || event->kind == MR_RECORDED_FREE)
 		put(making, MR_TORCH_OP_DONE, at, 0);
 	if (event->kind == MR_RECORDED_OOM) {
 		put(making, MR_TORCH_OP_REFUSED, at, queue);
@@ -228,8 +227,8 @@ sum_queues(struct mr_torch_script *script)
 	for (size_t i = 0; i < script->older_count; i++) {
 		struct mr_torch_older *older = &script->older[i];
 
-		older->queue =
-			queue_index(script, &script->segments[older->segment].queue);
+		older->queue = mr_torch_script_queue(
+			script, &script->segments[older->segment].queue);
 		if (older->queue == MR_TORCH_NONE)
 			return false;
 	}
@@ -256,7 +255,7 @@ mr_torch_script_make(struct mr_torch_script *out, const struct mr_recording *rec
 	memset(out, 0, sizeof(*out));
 	out->device_below = MR_UNLIMITED;
 	out->event_count = recording->event_count;
-	out->ops = malloc((recording->event_count + 1) * sizeof(*out->ops));
+	out->ops = malloc((2 * recording->event_count + 1) * sizeof(*out->ops));
 	out->device = malloc((recording->event_count + 1) * sizeof(*out->device));
 	if (!lives || !out->ops || !out->device) {
 		st = mr_fail_memory(err);

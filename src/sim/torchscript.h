@@ -24,6 +24,7 @@ enum mr_torch_recorded {
 	MR_RECORDED_ALLOC,
 	MR_RECORDED_FREE_REQUESTED,
 	MR_RECORDED_FREE_COMPLETED,
+	MR_RECORDED_FREE, /* both at once, as the oldest versions record it */
 	MR_RECORDED_SEGMENT_ALLOC,
 	MR_RECORDED_SEGMENT_FREE,
 	MR_RECORDED_SEGMENT_MAP,
@@ -139,6 +140,10 @@ struct mr_torch_script {
  */
 MR_MUST_CHECK enum mr_status mr_torch_script_make(struct mr_torch_script *out,
 	const struct mr_recording *recording, struct mr_error *err);
+
+/* The index of a queue, added if need be; MR_TORCH_NONE: memory. */
+uint32_t mr_torch_script_queue(
+	struct mr_torch_script *script, const struct mr_torch_queue *queue);
 
 void mr_torch_script_fini(struct mr_torch_script *script);
 

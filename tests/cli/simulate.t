@@ -125,3 +125,31 @@ $ memreplay simulate bad_page.jsonl
 # lenient reading says what it skipped
 $ memreplay simulate --lenient double_free.jsonl -e frees==1 >table
 ! memreplay: double_free.jsonl: skipped or mended: frees of blocks that are not live (1)
+
+# PyTorch's rules: segments, and a device on which memory runs out
+$ memreplay simulate --alloc-conf= --format=csv --expect 'segments<=1' --expect 'peak_reserved_bytes<=2M' --expect 'ooms<=0' small.jsonl >out
+
+$ memreplay simulate --policy=torch-cuda --set memory=1M --expect 'ooms<=0' small.jsonl >out
+! memreplay: expected ooms<=0, found 1
+? 3
+
+# a key that is not known is ignored, a wrong value is not
+$ memreplay simulate --alloc-conf=foo:1,max_split_size_mb:64 small.jsonl | grep -w alloc_conf
+~ max_split_size_mb:64
+! memreplay: --alloc-conf: "foo" is not known and ignored
+
+$ memreplay simulate --alloc-conf=max_split_size_mb:4 small.jsonl
+! memreplay: simulate: --alloc-conf: max_split_size_mb:4: expected a whole number of MiB from 20 on
+!~ --help
+? 2
+
+# knobs belong to a policy
+$ memreplay simulate --alloc-conf= --set window_pages=3 small.jsonl
+! memreplay: simulate: --set: the policy torch-cuda has no knob window_pages
+!~ --help
+? 2
+
+$ memreplay replay --policy=torch-cuda small.jsonl
+! memreplay: replay: there is no real allocator with the rules of torch-cuda
+!~ --help
+? 2

@@ -119,7 +119,7 @@ $ memreplay info --from=zip small.jsonl
 
 # unknown policy
 $ memreplay simulate --policy=lru small.jsonl
-! memreplay: simulate: --policy: "lru" is not one of mlx-cpu, none, mlx-metal, mlx-cuda
+! memreplay: simulate: --policy: "lru" is not one of mlx-cpu, none, mlx-metal, mlx-cuda, torch-cuda, torch-npu
 ! Try 'memreplay simulate --help'.
 ? 2
 
