@@ -3,6 +3,7 @@
 #include "cli/output.h"
 #include "cli/setup.h"
 #include "cli/source.h"
+#include "cli/torch.h"
 #include "memreplay/sim.h"
 #include "report/result.h"
 
@@ -10,6 +11,7 @@ struct options {
 	struct mr_source_options input;
 	struct mr_policy_options policy;
 	struct mr_limit_options limits;
+	struct mr_torch_options torch;
 	struct mr_format_options format;
 	struct mr_expect_options expect;
 	struct mr_number jobs;
@@ -26,6 +28,7 @@ static const struct mr_option_use uses[] = {
 	{&mr_source_group, offsetof(struct options, input)},
 	{&mr_policy_group, offsetof(struct options, policy)},
 	{&mr_limit_group, offsetof(struct options, limits)},
+	{&mr_torch_group, offsetof(struct options, torch)},
 	{&mr_format_group, offsetof(struct options, format)},
 	{&mr_expect_group, offsetof(struct options, expect)},
 	{&jobs, offsetof(struct options, jobs)},
@@ -96,6 +99,17 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
+	if (mr_setup_is_torch(&options.policy) &&
+		mr_torch_is_snapshot(operands[0], &options.input))
+		return mr_torch_run_simulate(&(struct mr_torch_call){
+			.command = self->name,
+			.path = operands[0],
+			.input = &options.input,
+			.policy = &options.policy,
+			.format = &options.format,
+			.expect = &options.expect,
+			.start = (enum mr_torch_start)options.torch.start,
+		});
 	if (mr_expects_parse(&expects, &options.expect, &err) ||
 		mr_setup_make(&unused, &options.policy, &options.limits, NULL, &err))
 		return mr_say_usage(self->name, "%s: %s", self->name, err.text);

@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/setup.h"
 #include "cli/source.h"
+#include "cli/torch.h"
 #include "cli/walk.h"
 #include "report/curve.h"
 #include "report/result.h"
@@ -16,6 +17,7 @@ struct options {
 	struct mr_source_options input;
 	struct mr_policy_options policy;
 	struct mr_sweep_group_options sweep;
+	struct mr_torch_options torch;
 	struct mr_format_options format;
 	struct mr_expect_options expect;
 };
@@ -24,6 +26,7 @@ static const struct mr_option_use uses[] = {
 	{&mr_source_other_group, offsetof(struct options, input)},
 	{&mr_policy_group, offsetof(struct options, policy)},
 	{&mr_sweep_group, offsetof(struct options, sweep)},
+	{&mr_torch_group, offsetof(struct options, torch)},
 	{&mr_format_group, offsetof(struct options, format)},
 	{&mr_point_expect_group, offsetof(struct options, expect)},
 	{0},
@@ -174,6 +177,26 @@ sweep_and_print(struct job *job, char **paths)
 	return status;
 }
 
+/* Under PyTorch's rules it is settings and devices that are swept. */
+static int
+sweep_torch(const struct mr_command *self, const struct options *options, char **operands)
+{
+	if (operands[1])
+		return mr_say_usage(self->name,
+			"%s: PyTorch's settings are swept for one trace at a time",
+			self->name);
+	return mr_torch_run_sweep(&(struct mr_torch_call){
+		.command = self->name,
+		.path = operands[0],
+		.input = &options->input,
+		.policy = &options->policy,
+		.format = &options->format,
+		.expect = &options->expect,
+		.start = (enum mr_torch_start)options->torch.start,
+		.jobs = (unsigned)options->sweep.jobs.value,
+	});
+}
+
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
@@ -188,6 +211,8 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
+	if (mr_setup_is_torch(&options.policy))
+		return sweep_torch(self, &options, operands);
 	if (mr_limits_make(&limits, &options.sweep, &err) ||
 		mr_point_expects_parse(&expects, &options.expect, &err) ||
 		mr_setup_make(&unused, &options.policy, NULL, NULL, &err)) {

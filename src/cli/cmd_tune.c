@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/setup.h"
 #include "cli/source.h"
+#include "cli/torch.h"
 #include "cli/walk.h"
 #include "memreplay/tune.h"
 #include "report/result.h"
@@ -21,12 +22,14 @@ struct tune_options {
 	const char *weights;
 	int by;
 	struct mr_number jobs;
+	struct mr_number device_memory;
 };
 
 struct options {
 	struct mr_source_options input;
 	struct mr_policy_options policy;
 	struct tune_options tune;
+	struct mr_torch_options torch;
 	struct mr_format_options format;
 	struct mr_expect_options expect;
 };
@@ -71,6 +74,10 @@ static const struct mr_option rows[] = {
 		.help = "what the one limit for several traces goes by: the worst trace "
 			"or "
 			"the weighted mean"},
+	{MR_OPTION_SIZE, 0, "device-memory", "SIZE", .min = 1, .max = UINT64_C(1) << 50,
+		.offset = offsetof(struct tune_options, device_memory),
+		.help = "instead: whether the trace fits a GPU with so much memory under "
+			"PyTorch's rules, and under which settings; implies torch-cuda"},
 	{MR_OPTION_COUNT, 'j', "jobs", "N", "1", .min = 1, .max = 256,
 		.offset = offsetof(struct tune_options, jobs),
 		.help = "threads to share the limits; the output is the same for any "
@@ -94,6 +101,7 @@ static const struct mr_option_use uses[] = {
 	{&mr_source_group, offsetof(struct options, input)},
 	{&mr_policy_group, offsetof(struct options, policy)},
 	{&tune_group, offsetof(struct options, tune)},
+	{&mr_torch_group, offsetof(struct options, torch)},
 	{&mr_format_group, offsetof(struct options, format)},
 	{&expect_group, offsetof(struct options, expect)},
 	{0},
@@ -344,6 +352,27 @@ check(const struct subjects *subjects, const struct mr_expects *expects, uint64_
 	return worst;
 }
 
+/* Under PyTorch's rules it is settings for a device that are sought. */
+static int
+tune_torch(const struct mr_command *self, const struct options *options, char **operands)
+{
+	if (operands[1])
+		return mr_say_usage(self->name,
+			"%s: PyTorch's settings are tuned for one trace at a time",
+			self->name);
+	return mr_torch_run_tune(&(struct mr_torch_call){
+		.command = self->name,
+		.path = operands[0],
+		.input = &options->input,
+		.policy = &options->policy,
+		.format = &options->format,
+		.expect = &options->expect,
+		.start = (enum mr_torch_start)options->torch.start,
+		.device_memory = options->tune.device_memory,
+		.jobs = (unsigned)options->tune.jobs.value,
+	});
+}
+
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
@@ -359,6 +388,8 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
+	if (options.tune.device_memory.given || mr_setup_is_torch(&options.policy))
+		return tune_torch(self, &options, operands);
 	if (mr_expects_parse(&expects, &options.expect, &err) ||
 		mr_setup_make(&unused, &options.policy, NULL, NULL, &err))
 		return mr_say_usage(self->name, "%s: %s", self->name, err.text);

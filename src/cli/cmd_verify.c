@@ -5,6 +5,7 @@
 #include "cli/output.h"
 #include "cli/setup.h"
 #include "cli/source.h"
+#include "cli/torch.h"
 #include "memreplay/verify.h"
 #include "report/result.h"
 
@@ -130,6 +131,14 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
+	if (mr_torch_is_snapshot(operands[0], &options.input))
+		return mr_torch_run_verify(&(struct mr_torch_call){
+			.command = self->name,
+			.path = operands[0],
+			.input = &options.input,
+			.policy = &options.policy,
+			.format = &options.format,
+		});
 	if (mr_setup_make(&unused, &options.policy, NULL, NULL, &err))
 		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
 	status = mr_source_open(&input, operands[0], &options.input);
@@ -149,6 +158,11 @@ const struct mr_command mr_cmd_verify = {
 		"Runs TRACE (a file, or - for standard input) through the policy and "
 		"compares, event by event, every capacity (cap), hit and counters line "
 		"that was recorded. The trace's own limits are obeyed.\n\n"
+		"A memory snapshot of PyTorch is run through PyTorch's rules: from the "
+		"state that it begins in, found by walking back from its segments, every "
+		"address, every segment asked for and given back, and the state at the "
+		"end. Where memory ran out, the device is taken to be as large as the "
+		"most that was reserved.\n\n"
 		"Exit status 3, with the first difference named, if there is one, and "
 		"also if the trace recorded nothing to compare: nothing checked is no "
 		"proof.",

@@ -128,14 +128,20 @@ apply_knob(struct mr_policy *policy, const char *text, struct mr_error *err)
 	return MR_OK;
 }
 
+enum mr_status
+mr_setup_policy(struct mr_policy *out, const struct mr_policy_options *options,
+	struct mr_error *err)
+{
+	return mr_policy_init(out, policy_at((size_t)options->policy), err);
+}
+
 bool
 mr_setup_is_torch(const struct mr_policy_options *options)
 {
 	struct mr_policy policy;
 
 	return options->confs.count ||
-		(!mr_policy_init(&policy, policy_at((size_t)options->policy), NULL) &&
-			mr_policy_is_torch(&policy));
+		(!mr_setup_policy(&policy, options, NULL) && mr_policy_is_torch(&policy));
 }
 
 static enum mr_status

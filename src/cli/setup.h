@@ -42,6 +42,10 @@ MR_MUST_CHECK enum mr_status mr_setup_make(struct mr_setup *out,
 	const struct mr_policy_options *options, const struct mr_limit_options *limits,
 	const struct mr_header *header, struct mr_error *err);
 
+/* Makes the policy that --policy names, with its defaults. MR_EINVAL. */
+MR_MUST_CHECK enum mr_status mr_setup_policy(struct mr_policy *out,
+	const struct mr_policy_options *options, struct mr_error *err);
+
 /* Whether the options ask for PyTorch's rules: by name, or with --alloc-conf. */
 bool mr_setup_is_torch(const struct mr_policy_options *options);
 

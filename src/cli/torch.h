@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MR_CLI_TORCH_H
+#define MR_CLI_TORCH_H
+
+/*
+ * What the commands do under PyTorch's rules: they take a memory snapshot, with
+ * the state that it begins in, or any other trace, from memory.
+ */
+
+#include "cli/output.h"
+#include "cli/setup.h"
+#include "cli/source.h"
+#include "sim/torchload.h"
+#include "sim/torchrun.h"
+
+/* --start */
+struct mr_torch_options {
+	int start; /* enum mr_torch_start */
+};
+extern const struct mr_option_group mr_torch_group;
+
+/* What a command was asked for. */
+struct mr_torch_call {
+	const char *command;
+	const char *path;
+	const struct mr_source_options *input;
+	const struct mr_policy_options *policy;
+	const struct mr_format_options *format;
+	const struct mr_expect_options *expect; /* NULL: the command has none */
+	enum mr_torch_start start;
+	struct mr_number device_memory; /* tune */
+	unsigned jobs;
+};
+
+/*
+ * Whether a trace is a snapshot of PyTorch. Standard input is taken for one only
+ * if --from says so, for it can be read but once.
+ */
+bool mr_torch_is_snapshot(const char *path, const struct mr_source_options *input);
+
+/* The commands. Each returns an exit status. */
+int mr_torch_run_verify(const struct mr_torch_call *call);
+int mr_torch_run_simulate(const struct mr_torch_call *call);
+int mr_torch_run_sweep(const struct mr_torch_call *call);
+int mr_torch_run_tune(const struct mr_torch_call *call);
+
+/* --- for these commands */
+
+/* Reads the trace into memory; *out is to be given to mr_torch_case_fini(). */
+int mr_torch_read(struct mr_torch_case *out, const struct mr_torch_call *call);
+
+/*
+ * Makes the policy: the settings recorded (of NULL: none) give way to conf
+ * (NULL: to nothing), and those to every --set. MR_EINVAL.
+ */
+MR_MUST_CHECK enum mr_status mr_torch_policy(struct mr_policy *out,
+	const struct mr_torch_call *call, const struct mr_torch_case *of,
+	const char *conf, bool say, struct mr_error *err);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MR_SIM_TORCHSTUDY_H
+#define MR_SIM_TORCHSTUDY_H
+
+/* Many settings on one script, shared among threads. */
+
+#include "sim/crew.h"
+#include "sim/torchwhatif.h"
+
+/* What is wanted beside a run under the settings as they are. */
+#define MR_STUDY_SPREAD   1u /* of the peak, for other addresses */
+#define MR_STUDY_ENDLESS  2u /* a run where memory never ends; the spread is then of it */
+#define MR_STUDY_SMALLEST 4u /* the smallest device */
+
+/* One setting, and what comes of it. */
+struct mr_torch_study {
+	struct mr_task task;
+	struct mr_torch_settings settings;
+	struct mr_torch_whatif whatif;
+	struct mr_torch_whatif endless;
+	uint64_t low, high; /* peak reserved memory, whatever the addresses */
+	struct mr_torch_device smallest;
+	enum mr_status status;
+	struct mr_error err;
+};
+
+/*
+ * Carries out count studies, of which settings are set, on so many threads; the
+ * outcome is the same for any number of them. MR_ENOMEM.
+ */
+MR_MUST_CHECK enum mr_status mr_torch_studies(struct mr_torch_study *studies,
+	size_t count, const struct mr_torch_script *script, enum mr_torch_start start,
+	unsigned wanted, unsigned jobs, struct mr_error *err);
+
+#endif
