@@ -193,14 +193,15 @@ examples_of() {
 	done <"$work/examples" | nothing
 }
 
-# Every block of README.md that begins with ```console shows one command's whole
+# Every block of a document that begins with ```console shows one command's whole
 # output. Blanks at the end of a line do not count.
 outputs() {
+	rm -f "$work"/block*
 	awk -v base="$work/block" '
 		/^```console$/ { inside = 1; n++; next }
 		/^```$/ { inside = 0 }
 		inside && /^\$ / { print substr($0, 3) >(base n ".command"); next }
-		inside { print >(base n ".output") }' README.md
+		inside { print >(base n ".output") }' "$1"
 	set -- "$work"/block*.command
 	[ -f "$1" ] || return
 	for command in "$@"; do
@@ -234,7 +235,8 @@ ok "memreplay(3) has the prototypes of the headers" prototypes
 ok "the example of memreplay(3) compiles" example_program
 ok "the examples of memreplay(1) run" examples_of man/memreplay.1
 ok "the examples of README.md run" examples_of README.md
-ok "README.md shows the output that its commands give" outputs
+ok "README.md shows the output that its commands give" outputs README.md
+ok "docs/pytorch.md shows the output that its commands give" outputs docs/pytorch.md
 for page in man/*.[1-9]; do
 	if command -v mandoc >/dev/null; then
 		ok "mandoc has nothing against $page" lint "$page"

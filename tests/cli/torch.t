@@ -1,0 +1,90 @@
+# a snapshot of PyTorch against PyTorch's rules
+$ memreplay verify $top_srcdir/traces/toy_torch.pickle.gz | grep -E 'exact|differences'
+~ exact                             yes
+~ differences                         0
+~ address_differences                 0
+~ segment_event_differences           0
+~ final_block_differences             0
+~ oom_differences                     0
+
+# the first difference is named, and why it may be
+$ memreplay verify --set extra=32 $top_srcdir/traces/toy_torch.pickle.gz >/dev/null
+!~ the policy gives
+!~ try --set memory=
+? 3
+
+# memory runs out: what was asked for, and by whom
+$ memreplay simulate --alloc-conf= --set memory=255M --expect=ooms==0 $top_srcdir/traces/toy_torch.pickle.gz | grep -E 'requested_bytes|asked_for_by'
+~ requested_bytes
+~ requested_bytes
+~ train.py:38 forward < train.py:50 step < train.py:61 main
+!~ expected ooms==0, found 1
+
+# this run goes on, or one from scratch
+$ memreplay simulate --alloc-conf= --start=seeded $top_srcdir/traces/toy_torch.pickle.gz | grep -E 'means|peak_reserved_bytes  '
+~ 276 MiB
+~ begins with the segments and blocks that were there
+~ 296 MiB
+~ 296 MiB
+~ 296 MiB
+
+$ memreplay simulate --alloc-conf= --start=rebuilt $top_srcdir/traces/toy_torch.pickle.gz | grep -E 'means|peak_reserved_bytes  '
+~ 276 MiB
+~ a run from scratch
+~ 340 MiB
+~ 340 MiB
+~ 340 MiB
+
+# settings by devices, as CSV
+$ memreplay sweep --alloc-conf= --alloc-conf=expandable_segments:True --set memory=260M:270M:10M --format=csv $top_srcdir/traces/toy_torch.pickle.gz | grep -E 'points,[0-9]*,(memory|ooms),'
+points,0,memory,272629760
+points,0,ooms,1
+points,1,memory,283115520
+points,1,ooms,0
+points,2,memory,272629760
+points,2,ooms,1
+points,3,memory,283115520
+points,3,ooms,0
+
+# any trace can be run so
+$ memreplay sweep --policy=torch-cuda --set large_segment=20M,40M --expect='peak_reserved_bytes<=2M' small.jsonl >out
+
+# a grid of what is no grid
+$ memreplay sweep --policy=torch-cuda --set memory=9:1:1 small.jsonl
+!~ KNOB=LO:HI:STEP
+!~ --help
+? 2
+
+$ memreplay sweep --policy=torch-cuda --set large_segment=1M,2M small.jsonl
+!~ out of range
+!~ --help
+? 2
+
+$ memreplay simulate --alloc-conf= --alloc-conf=expandable_segments:True $top_srcdir/traces/toy_torch.pickle.gz
+! memreplay: simulate: --alloc-conf: given more than once; sweep compares
+!~ --help
+? 2
+
+# does it fit?
+$ memreplay tune --device-memory=300M $top_srcdir/traces/toy_torch.pickle.gz | head -n 9
+recommendation
+  alloc_conf             expandable_segments:True
+  export                 export PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
+  device_memory_bytes    300 MiB
+  fits                   yes
+  retries                0
+  smallest_device_bytes  264 MiB
+  margin_bytes           36 MiB
+  peak_reserved_bytes    264 MiB
+
+$ memreplay tune --device-memory=250M --expect=ooms==0 $top_srcdir/traces/toy_torch.pickle.gz >out
+! memreplay: expected ooms==0, found 1
+? 3
+
+# settings that run away are warned about, and not recommended
+$ memreplay tune --alloc-conf=max_split_size_mb:20 --alloc-conf=expandable_segments:True,max_split_size_mb:20 $top_srcdir/traces/toy_torch.pickle.gz | head -n 3
+recommendation
+~ alloc_conf
+  export                 the settings stay as they are
+!~ max_split_size_mb:20 is known to run away
+!~ max_split_size_mb:20 is known to run away
