@@ -391,6 +391,31 @@ START_TEST(overlapping_places)
 }
 END_TEST
 
+/* What no device has is out of memory, even where the device has no end. */
+START_TEST(sizes_without_end)
+{
+	static const uint64_t sizes[] = {
+		PTRDIFF_MAX, (UINT64_C(1) << 50) + 1, UINT64_C(1) << 62};
+	struct mr_torch_settings settings = plain;
+	struct mr_torch_queue queue = {0};
+	struct mr_torch *torch;
+	uint32_t block;
+
+	settings.expandable = (uint64_t)_i & 1;
+	for (int i = 0; i < 16; i++)
+		settings.roundup[i] = _i & 2 ? 4 : 0;
+	ck_assert(!mr_torch_new(&torch, &settings, NULL, NULL));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		ck_assert(!mr_torch_malloc(torch, &block, sizes[i], queue, NULL));
+		ck_assert_uint_eq(block, MR_TORCH_NONE);
+	}
+	ck_assert(!mr_torch_malloc(torch, &block, 1, queue, NULL));
+	ck_assert_uint_ne(block, MR_TORCH_NONE);
+	ck_assert(!mr_torch_check(torch, NULL));
+	mr_torch_free_all(torch);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -410,6 +435,7 @@ main(void)
 	suite_add_tcase(suite, random);
 	tcase_add_loop_test(addresses, invented_addresses, 0, 2);
 	tcase_add_test(addresses, overlapping_places);
+	tcase_add_loop_test(addresses, sizes_without_end, 0, 4);
 	suite_add_tcase(suite, addresses);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -7,6 +7,9 @@
 #include "alloc/torchstate.h"
 #include "base/error.h"
 
+/* No device has so much; below it sums and addresses do not overflow. */
+#define NO_DEVICE (UINT64_C(1) << 50)
+
 static inline uint64_t
 round_up(uint64_t n, uint64_t multiple)
 {
@@ -188,7 +191,8 @@ fresh(struct mr_torch *torch, uint32_t lane, uint64_t size)
 {
 	uint64_t bytes = mr_torch_segment_size(&torch->settings, size);
 
-	if (torch->failed || over_limit(torch, bytes))
+	if (torch->failed || over_limit(torch, bytes) || bytes > NO_DEVICE ||
+		torch->stats.reserved > NO_DEVICE)
 		return MR_TORCH_NONE;
 	if (torch->settings.expandable)
 		return mr_torch_expand(torch, lane, size);

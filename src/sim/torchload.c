@@ -115,10 +115,14 @@ copy_events(struct mr_torch_case *out, struct mr_error *err)
 
 	if (!events)
 		return mr_fail_memory(err);
-	for (size_t i = 0; i < device->count; i++)
-		copy_event(&events[i], &device->events[i]);
 	out->recording.events = events;
 	out->recording.event_count = device->count;
+	for (size_t i = 0; i < device->count; i++) {
+		if (device->events[i].size > PTRDIFF_MAX)
+			return mr_fail_at(err, MR_EFORMAT, MR_PLACE_EVENT, i + 1,
+				"size is above %td", PTRDIFF_MAX);
+		copy_event(&events[i], &device->events[i]);
+	}
 	return MR_OK;
 }
 
