@@ -46,8 +46,8 @@ mr_torch_studies(struct mr_torch_study *studies, size_t count,
 	unsigned jobs, struct mr_error *err)
 {
 	struct course course = {script, start, wanted};
-	struct mr_crew crew;
-	enum mr_status st = mr_crew_hire(&crew, jobs ? jobs : 1, work, &course, err);
+	struct mr_crew crew = {.work = work, .context = &course};
+	enum mr_status st = mr_crew_hire(&crew, jobs ? jobs : 1, err);
 
 	if (!st) {
 		for (size_t i = 0; i < count; i++)
