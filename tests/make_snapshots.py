@@ -121,6 +121,9 @@ def good():
         {"segments": SEGMENTS, "device_traces": [[
             event("alloc", BASE + 512, 999, 1), event("alloc", BASE + 8192, 5, 2)]],
          "allocator_settings": dict(SETTINGS, trace_alloc_overflowed=True)}, 4))
+    put("good-snapshot-time-back.pickle", pickle.dumps(
+        {"segments": [], "device_traces": [[
+            event("alloc", BASE, 1, 9), event("free_completed", BASE, 1, 8)]]}, 4))
     put("good-snapshot-more-keys.pickle", pickle.dumps(
         {"segments": [], "device_traces": [[
             event("alloc", BASE, 10, 1, user_metadata="", compile_context="N/A",
@@ -156,6 +159,8 @@ def bad_snapshots():
         {"segments": [], "device_traces": [[event("alloc", BASE, "1")]]}, 4))
     put("bad-snapshot-no-addr.pickle", pickle.dumps(
         {"segments": [], "device_traces": [without("addr", [EVENTS[1]])]}, 4))
+    put("bad-snapshot-traces-dict.pickle", pickle.dumps(
+        {"segments": [], "device_traces": [{"a": 1}]}, 4))
     put("bad-snapshot-not-an-event.pickle", pickle.dumps(
         {"segments": [], "device_traces": [[{"what": 1}]]}, 4))
     put("bad-snapshot-huge.pickle", pickle.dumps(
@@ -194,6 +199,7 @@ def bad_pickles():
     put("bad-pickle-stack.pickle", start + b"]a.")
     put("bad-pickle-no-mark.pickle", start + b"]Ne.")
     put("bad-pickle-below-mark.pickle", start + b"](a.")
+    put("bad-pickle-empty-marks.pickle", start + b"((u.")
     put("bad-pickle-odd.pickle", start + b"}(Nu.")
     put("bad-pickle-not-a-list.pickle", start + b"NNa.")
     put("bad-pickle-not-a-dict.pickle", start + b"]NNs.")

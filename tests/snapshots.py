@@ -69,8 +69,10 @@ def main(snapshot, trace, device, when):
              if n["device"] == device]
     start = min(times[:1] + [n["time_us"] for n in notes[:1]]) if times[0] else 0
     expected = [("malloc", a, s, 0) for a, s in older]
+    latest = start
     for e, t in zip(events, times):
-        t = (t - start) * 1000
+        latest = max(latest, t)
+        t = (latest - start) * 1000
         if e["action"] == "alloc":
             expected.append(("malloc", e["addr"], e["size"], t))
         elif e["action"] in frees:

@@ -194,7 +194,10 @@ mr_pickle_read(struct mr_pickle **out, struct mr_input *input, mr_pickle_hook *h
 	pickle->input = input;
 	pickle->hook = hook;
 	pickle->context = context;
-	st = read_all(pickle, err);
+	/* so that there is a stack to point into, also while it is empty */
+	st = mr_heap_reserve(pickle, &pickle->stack, 1, sizeof(mr_value), err);
+	if (!st)
+		st = read_all(pickle, err);
 	if (st)
 		mr_pickle_free(pickle);
 	else

@@ -176,6 +176,8 @@ walk_back(struct pytorch *p, struct mr_error *err)
 	for (size_t i = device->count; i-- > 0 && !st;) {
 		const struct mr_snapshot_event *event = &device->events[i];
 
+		if (i && event->time_us && event->time_us < event[-1].time_us)
+			p->import.facts[MR_FACT_LATE_TIMES]++;
 		if (event->action == MR_SNAPSHOT_ALLOC)
 			undo_alloc(p, event);
 		else if (frees(p, event))
