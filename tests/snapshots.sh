@@ -22,10 +22,12 @@ agrees() {
 	done
 }
 
-# counts FILE TEXT: what the second reading counts
+# counts FILE LIVE TEXT: what the second reading counts, and what a simulation has
+# live at the end
 counts() {
 	agrees "$1" 0 | sort -u >"$work/counts"
-	echo "$2" | diff - "$work/counts"
+	echo "$3" | diff - "$work/counts" &&
+		"$program" simulate --policy=none --expect="live_blocks==$2" "$1"
 }
 
 # The events are the same whatever the protocol.
@@ -80,7 +82,8 @@ while read -r folder name a b c d e f; do
 	text="$a events, $b allocs, $c frees, $d of older blocks; $e older blocks,"
 	text="$text $f live at the end, 0 differ"
 	if [ -d "$shared/$folder" ]; then
-		ok "/shared/$folder/$name" counts "$shared/$folder/$name.pickle" "$text"
+		ok "/shared/$folder/$name" counts "$shared/$folder/$name.pickle" \
+			"$f" "$text"
 	else
 		skip "/shared/$folder/$name" "not there"
 	fi

@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 
+#define FIRST_SPACE 1024
+
 /* A sorted run being read: [at, end) of the records that are in memory. */
 struct run {
 	struct mr_spool_record *records;
@@ -19,7 +21,7 @@ struct run {
 
 struct mr_spool {
 	struct mr_spool_record *records; /* not yet in the file */
-	size_t count;
+	size_t count, space;
 	size_t run_length;
 	uint64_t order;
 	FILE *file; /* NULL: all is in records */
@@ -39,11 +41,6 @@ mr_spool_new(struct mr_spool **out, size_t run, struct mr_error *err)
 	if (!spool)
 		return mr_fail_memory(err);
 	spool->run_length = run;
-	spool->records = malloc(run * sizeof(*spool->records));
-	if (!spool->records) {
-		free(spool);
-		return mr_fail_memory(err);
-	}
 	*out = spool;
 	return MR_OK;
 }
@@ -104,17 +101,35 @@ write_run(struct mr_spool *spool, struct mr_error *err)
 	return MR_OK;
 }
 
+/* Makes room for one more record in memory, which there may be. */
+static enum mr_status
+grow(struct mr_spool *spool, struct mr_error *err)
+{
+	size_t space = spool->space ? spool->space * 2 : FIRST_SPACE;
+	struct mr_spool_record *larger;
+
+	if (space > spool->run_length)
+		space = spool->run_length;
+	larger = realloc(spool->records, space * sizeof(*larger));
+	if (!larger)
+		return mr_fail_memory(err);
+	spool->records = larger;
+	spool->space = space;
+	return MR_OK;
+}
+
 enum mr_status
 mr_spool_put(struct mr_spool *spool, const struct mr_spool_record *record,
 	struct mr_error *err)
 {
-	enum mr_status st;
+	enum mr_status st = MR_OK;
 
-	if (spool->count == spool->run_length) {
+	if (spool->count == spool->run_length)
 		st = write_run(spool, err);
-		if (st)
-			return st;
-	}
+	else if (spool->count == spool->space)
+		st = grow(spool, err);
+	if (st)
+		return st;
 	spool->records[spool->count] = *record;
 	spool->records[spool->count++].order = spool->order++;
 	return MR_OK;
@@ -207,14 +222,13 @@ mr_spool_rewind(struct mr_spool *spool, struct mr_error *err)
 
 	spool->at = 0;
 	if (!spool->file) {
-		qsort(spool->records, spool->count, sizeof(*spool->records), compare);
+		if (spool->count)
+			qsort(spool->records, spool->count, sizeof(*spool->records),
+				compare);
 		return MR_OK;
 	}
-	if (spool->count) {
-		st = write_run(spool, err);
-		if (st)
-			return st;
-	}
+	if (spool->count && (st = write_run(spool, err)))
+		return st;
 	if (fflush(spool->file))
 		return fail_file(err);
 	return rewind_runs(spool, err);

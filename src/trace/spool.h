@@ -7,7 +7,7 @@
  * memory: what does not fit is kept in a temporary file without a name, as
  * sorted runs. Equal records stay in the order in which they were put.
  *
- * Memory is MR_SPOOL_RUN records and, where there is a file,
+ * Memory is up to MR_SPOOL_RUN records and, where there is a file,
  * MR_SPOOL_CHUNK records for each MR_SPOOL_RUN.
  */
 
