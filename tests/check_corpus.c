@@ -48,6 +48,21 @@ load_table(void)
 	fclose(file);
 }
 
+/* Without libzstd its files are all refused alike. */
+static bool
+is_readable(struct row *row)
+{
+#ifndef HAVE_ZSTD
+	if (strstr(row->name, ".zst")) {
+		strcpy(row->answer,
+			"it is packed with zstd, and this memreplay was built without "
+			"libzstd (Debian: libzstd-dev); zstd -dc unpacks it");
+		return false;
+	}
+#endif
+	return !strncmp(row->name, "good-", 5);
+}
+
 static void
 print_answer(char *text, size_t size, const struct trace *trace)
 {
@@ -71,14 +86,14 @@ START_TEST(files_give_their_answers)
 	ck_assert_uint_gt(row_count, 100);
 	for (size_t i = 0; i < row_count; i++) {
 		struct trace trace = read_trace(corpus_path(rows[i].name));
+		bool readable = is_readable(&rows[i]);
 		char answer[512];
 
 		print_answer(answer, sizeof(answer), &trace);
 		ck_assert_msg(!strcmp(answer, rows[i].answer), "%s: \"%s\", not \"%s\"",
 			rows[i].name, answer, rows[i].answer);
-		ck_assert_msg(
-			(trace.status == MR_END) == !strncmp(rows[i].name, "good-", 5),
-			"%s: status %d", rows[i].name, (int)trace.status);
+		ck_assert_msg((trace.status == MR_END) == readable, "%s: status %d",
+			rows[i].name, (int)trace.status);
 		free_trace(&trace);
 	}
 }
@@ -122,6 +137,18 @@ static const struct {
 	{"good-minimal.jsonl", "good-document.json"},
 	{"good-minimal.jsonl", "good-document-pretty.json"},
 	{"good-minimal.jsonl", "good-crlf.jsonl"},
+	{"good-heaptrack-events.jsonl", "good-heaptrack.txt.gz"},
+	{"good-heaptrack-raw-events.jsonl", "good-heaptrack-raw.txt.gz"},
+	{"good-intervals-events.jsonl", "good-intervals.csv"},
+	{"good-intervals-begin-end-events.jsonl", "good-intervals-begin-end.csv"},
+	{"good-intervals-numbers-events.jsonl", "good-intervals-numbers.log"},
+	{"good-intervals-start-end-events.jsonl", "good-intervals-start-end.csv"},
+	{"good-logalloc-events.jsonl", "good-logalloc.log"},
+	{"good-logalloc-munged-events.jsonl", "good-logalloc-munged.log"},
+	{"good-mtrace-events.jsonl", "good-mtrace.mtrace"},
+	{"good-rmm-csv-events.jsonl", "good-rmm-csv.csv"},
+	{"good-rmm-csv-midnight-events.jsonl", "good-rmm-csv-midnight.csv"},
+	{"good-rmm-csv-old-events.jsonl", "good-rmm-csv-old.csv"},
 };
 
 START_TEST(forms_mean_the_same)

@@ -128,6 +128,25 @@ knobs() {
 		man/memreplay.1 | sort | diff "$work/knobs" -
 }
 
+# The names in the table of formats.
+formats() {
+	sed -nE 's/^\trow\("([^"]*)".*/\1/p' src/trace/format.c | sort >"$work/formats"
+	[ -s "$work/formats" ] || return
+	sed -n '/^\.Sh FORMATS/,/^\.Sh EXIT/s/^\.It \([a-z-]*\) Ta .*/\1/p' \
+		man/memreplay.1 | sort | diff "$work/formats" - || return
+	sed -n '/^| format /,/^$/s/^| \([a-z-]*\) | .*/\1/p' README.md |
+		grep -vx 'format' | grep -v '^-' | sort | diff "$work/formats" -
+}
+
+# Every format of another program has its section.
+imports() {
+	sed -nE '/^\trow\("/N; s/^\trow\("([^"]*)".*\n\t*true,.*/\1/p' \
+		src/trace/format.c | sort >"$work/foreign"
+	[ -s "$work/foreign" ] || return
+	sed -n '/^\.Sh IMPORTS/,/^\.Sh SEE/s/^\.Ss //p' man/memreplay-trace.5 |
+		sort | diff "$work/foreign" -
+}
+
 # --- memreplay(3)
 
 api() {
@@ -229,6 +248,8 @@ ok "and the same letters for them" same letters
 ok "and the same defaults" same defaults
 ok "memreplay(1) has all metrics and figures, and no other" metrics
 ok "memreplay(1) has all knobs, and no other" knobs
+ok "memreplay(1) and README.md have all formats, and no other" formats
+ok "memreplay-trace(5) has a section for each import" imports
 ok "memreplay(3) has all functions, and no other" functions
 ok "memreplay(3) has all headers, and no other" headers
 ok "memreplay(3) has the prototypes of the headers" prototypes

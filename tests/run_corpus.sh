@@ -45,6 +45,9 @@ all_refused() {
 # all_converted: the good ones, to the binary format and, through a pipe, to text
 all_converted() {
 	for file in "$folder"/good-*; do
+		case $("$program" info "$file" 2>&1 >/dev/null) in
+		*"built without libzstd"*) continue ;;
+		esac
 		"$program" convert "$file" "$work/a.mrt.gz" &&
 			"$program" convert --to=jsonl - - \
 				<"$work/a.mrt.gz" >"$work/a.jsonl" &&

@@ -42,7 +42,7 @@ static enum mr_status
 set_choice(
 	int *index, const struct mr_option *row, const char *text, struct mr_error *err)
 {
-	char list[160] = "";
+	char list[200] = "";
 	const char *name;
 	size_t length = 0;
 

@@ -13,17 +13,10 @@
  * Pointers are hexadecimal with 0x, other numbers decimal, times in ns.
  */
 
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "base/text.h"
 #include "trace/import.h"
 #include "trace/lines.h"
-
-struct android {
-	struct mr_import import;
-	uint64_t line;
-};
 
 enum call { MALLOC, CALLOC, MEMALIGN, REALLOC, FREE, THREAD_DONE, CALL_COUNT };
 
@@ -144,38 +137,18 @@ probe(const unsigned char *data, size_t length)
 static enum mr_status
 open_android(struct mr_source *source, struct mr_error *err)
 {
-	struct android *android = calloc(1, sizeof(*android));
-	enum mr_status st;
-
-	if (!android)
-		return mr_fail_memory(err);
-	source->state = android;
-	source->place = MR_PLACE_LINE;
-	st = mr_import_init(source, &android->import, "android", err);
-	return st ? st : mr_import_header(source, "android", NULL, err);
+	return mr_lines_open(source, sizeof(struct mr_lines), "android", "android", err);
 }
 
 static enum mr_status
 fill_android(struct mr_source *source, struct mr_error *err)
 {
-	struct android *android = source->state;
-
-	return mr_lines_fill(source, &android->line, parse, err);
-}
-
-static void
-close_android(struct mr_source *source)
-{
-	struct android *android = source->state;
-
-	if (android)
-		mr_import_fini(&android->import);
-	free(android);
+	return mr_lines_fill(source, parse, err);
 }
 
 const struct mr_reading mr_android_reading = {
 	.probe = probe,
 	.open = open_android,
 	.fill = fill_android,
-	.close = close_android,
+	.close = mr_lines_close,
 };

@@ -22,7 +22,17 @@
 	row("kineto", ".pt.trace.json", "profile of PyTorch with profile_memory", \
 		true, &mr_kineto_reading, NULL) \
 	row("android", ".txt", "what memory_replay of Android reads", \
-		true, &mr_android_reading, NULL)
+		true, &mr_android_reading, NULL) \
+	row("heaptrack", ".zst", "raw or interpreted data of heaptrack", \
+		true, &mr_heaptrack_reading, NULL) \
+	row("intervals", ".csv", "lives of blocks: minimalloc, or three numbers a line", \
+		true, &mr_intervals_reading, NULL) \
+	row("logalloc", ".log", "what Firefox logs under MALLOC_LOG", \
+		true, &mr_logalloc_reading, NULL) \
+	row("mtrace", ".mtrace", "what mtrace() of the GNU C library writes", \
+		true, &mr_mtrace_reading, NULL) \
+	row("rmm-csv", ".csv", "the log of RMM's logging_resource_adaptor", \
+		true, &mr_rmm_reading, NULL)
 
 #define INFO(name, suffix, summary, foreign, reading, writing) \
 	{name, suffix, summary, (writing) != NULL, foreign},

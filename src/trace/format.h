@@ -102,11 +102,16 @@ bool mr_format_by_content(size_t *row, const unsigned char *data, size_t length)
 char *mr_format_names(char out[MR_FORMAT_NAMES_SIZE], bool writable);
 
 extern const struct mr_reading mr_android_reading;
+extern const struct mr_reading mr_heaptrack_reading;
+extern const struct mr_reading mr_intervals_reading;
 extern const struct mr_reading mr_json_reading;
 extern const struct mr_writing mr_jsonl_writing;
 extern const struct mr_reading mr_kineto_reading;
+extern const struct mr_reading mr_logalloc_reading;
 extern const struct mr_reading mr_mrt_reading;
 extern const struct mr_writing mr_mrt_writing;
+extern const struct mr_reading mr_mtrace_reading;
 extern const struct mr_reading mr_pytorch_reading;
+extern const struct mr_reading mr_rmm_reading;
 
 #endif

@@ -38,6 +38,9 @@ enum mr_fact {
 	MR_FACT_END_DIFFERENCES, /* blocks that are not as recorded at the end */
 	MR_FACT_OTHER_SIZES,     /* frees of another size than their malloc */
 	MR_FACT_TOTAL_BREAKS,    /* the running sum is not the total recorded */
+	MR_FACT_SIZE_BREAKS,     /* frees that tell another size than the malloc */
+	MR_FACT_OTHER_CALLS,     /* of other processes; left out */
+	MR_FACT_GAPS,            /* within a block's life, in which it is not needed */
 	MR_FACT_SKIPPED_LINES,   /* when reading leniently */
 	MR_FACT_LATE_TIMES,      /* times that went back, raised to the last one */
 	MR_FACT_COUNT

@@ -7,9 +7,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef HAVE_ZSTD
+#include <zstd.h>
+#endif
 
 #include "base/error.h"
 
+#define MAGIC_SIZE  4 /* bytes that tell what a file is packed with */
 #define PACKED_SIZE ((size_t)64 * 1024)
 #define GZIP_ONLY   (15 + 16) /* inflateInit2: largest window, gzip wrapper */
 
@@ -30,7 +34,22 @@ read_some(struct mr_inflow *flow, unsigned char *to, size_t room, size_t *got,
 	return MR_OK;
 }
 
-/* Reads the first bytes, from which gzip can be told. */
+static enum mr_status
+start_zstd(struct mr_inflow *flow, struct mr_error *err)
+{
+#ifdef HAVE_ZSTD
+	flow->zstd = ZSTD_createDStream();
+	flow->in_member = true;
+	return flow->zstd ? MR_OK : mr_fail_memory(err);
+#else
+	(void)flow;
+	return mr_fail(err, MR_EFORMAT,
+		"it is packed with zstd, and this memreplay was built without libzstd "
+		"(Debian: libzstd-dev); zstd -dc unpacks it");
+#endif
+}
+
+/* Reads the first bytes, from which a packed file can be told. */
 static enum mr_status
 read_first(struct mr_inflow *flow, struct mr_error *err)
 {
@@ -40,7 +59,7 @@ read_first(struct mr_inflow *flow, struct mr_error *err)
 	flow->packed = malloc(PACKED_SIZE);
 	if (!flow->packed)
 		return mr_fail_memory(err);
-	while (have < 2 && !flow->read_all) {
+	while (have < MAGIC_SIZE && !flow->read_all) {
 		st = read_some(flow, flow->packed + have, PACKED_SIZE - have, &got, err);
 		if (st)
 			return st;
@@ -53,6 +72,8 @@ read_first(struct mr_inflow *flow, struct mr_error *err)
 	}
 	flow->z.next_in = flow->packed;
 	flow->z.avail_in = (uInt)have;
+	if (have >= MAGIC_SIZE && !memcmp(flow->packed, "\x28\xb5\x2f\xfd", MAGIC_SIZE))
+		return start_zstd(flow, err);
 	return MR_OK;
 }
 
@@ -95,9 +116,9 @@ inflate_defect(struct mr_inflow *flow, struct mr_error *err)
 		err, MR_EFORMAT, MR_PLACE_BYTE, flow->made, "damaged gzip data: %s", msg);
 }
 
-/* Makes sure that inflate has input and stands inside a member. */
+/* Makes sure that there is packed input. MR_END: it ends, and may end here. */
 static enum mr_status
-next_packed(struct mr_inflow *flow, struct mr_error *err)
+more_packed(struct mr_inflow *flow, struct mr_error *err)
 {
 	enum mr_status st;
 	size_t got = 0;
@@ -109,12 +130,24 @@ next_packed(struct mr_inflow *flow, struct mr_error *err)
 		flow->z.next_in = flow->packed;
 		flow->z.avail_in = (uInt)got;
 	}
-	if (flow->z.avail_in == 0) {
-		if (!flow->in_member)
-			return MR_END;
-		flow->truncated = true;
-		return defect(flow, err, "truncated: the gzip data end in the middle");
-	}
+	if (flow->z.avail_in > 0)
+		return MR_OK;
+	if (!flow->in_member)
+		return MR_END;
+	flow->truncated = true;
+	return defect(flow, err,
+		flow->gzip ? "truncated: the gzip data end in the middle"
+			   : "truncated: the zstd data end in the middle");
+}
+
+/* Makes sure that inflate has input and stands inside a member. */
+static enum mr_status
+next_packed(struct mr_inflow *flow, struct mr_error *err)
+{
+	enum mr_status st = more_packed(flow, err);
+
+	if (st)
+		return st;
 	if (!flow->in_member) {
 		if (flow->z.next_in[0] != 0x1f)
 			return defect(flow, err, "trailing garbage after the gzip data");
@@ -150,6 +183,36 @@ take_gzip(struct mr_inflow *flow, unsigned char *to, size_t room, size_t *got,
 	return MR_OK;
 }
 
+#ifdef HAVE_ZSTD
+/* Unpacks until there is something, the input ends, or fails. */
+static enum mr_status
+take_zstd(struct mr_inflow *flow, unsigned char *to, size_t room, size_t *got,
+	struct mr_error *err)
+{
+	ZSTD_outBuffer out = {to, room, 0};
+	enum mr_status st;
+	size_t left;
+
+	do {
+		ZSTD_inBuffer in;
+
+		if ((st = more_packed(flow, err)))
+			return st;
+		in = (ZSTD_inBuffer){flow->z.next_in, flow->z.avail_in, 0};
+		left = ZSTD_decompressStream(flow->zstd, &out, &in);
+		if (ZSTD_isError(left))
+			return mr_fail_at(err, MR_EFORMAT, MR_PLACE_BYTE, flow->made,
+				"damaged zstd data: %s", ZSTD_getErrorName(left));
+		flow->z.next_in += in.pos;
+		flow->z.avail_in -= (uInt)in.pos;
+		flow->in_member = left > 0;
+	} while (!out.pos);
+	*got = out.pos;
+	flow->made += out.pos;
+	return MR_OK;
+}
+#endif
+
 static enum mr_status
 take_plain(struct mr_inflow *flow, unsigned char *to, size_t room, size_t *got,
 	struct mr_error *err)
@@ -173,6 +236,10 @@ mr_inflow_take(struct mr_inflow *flow, unsigned char *to, size_t room, size_t *g
 	struct mr_error *err)
 {
 	*got = 0;
+#ifdef HAVE_ZSTD
+	if (flow->zstd)
+		return take_zstd(flow, to, room, got, err);
+#endif
 	return flow->gzip ? take_gzip(flow, to, room, got, err)
 			  : take_plain(flow, to, room, got, err);
 }
@@ -184,5 +251,8 @@ mr_inflow_close(struct mr_inflow *flow)
 		close(flow->fd);
 	if (flow->gzip)
 		inflateEnd(&flow->z);
+#ifdef HAVE_ZSTD
+	ZSTD_freeDStream(flow->zstd);
+#endif
 	free(flow->packed);
 }

@@ -3,8 +3,9 @@
 #define MR_TRACE_INFLOW_H
 
 /*
- * The bytes of a file or of standard input as they come in, gunzipped if they
- * are gzip. Whatever can be decompressed before a defect is delivered before it.
+ * The bytes of a file or of standard input as they come in, unpacked if they are
+ * gzip or, where libzstd is there, zstd. Whatever can be decompressed before a
+ * defect is delivered before it.
  */
 
 #include <stdatomic.h>
@@ -26,14 +27,16 @@ struct mr_inflow {
 	unsigned char *packed;        /* what was read and is not delivered yet... */
 	z_stream z;                   /* ...of which next_in, avail_in are left */
 	bool gzip;
-	bool in_member; /* between a gzip member's first and last byte */
-	bool truncated; /* gzip data were found to end in the middle */
+	void *zstd;     /* ZSTD_DStream; NULL: it is not zstd */
+	bool in_member; /* between the first and last byte of a member or frame */
+	bool truncated; /* packed data were found to end in the middle */
 	uint64_t made;  /* bytes delivered */
 };
 
 /*
- * Opens path ("-": standard input) and looks whether it is gzip.
+ * Opens path ("-": standard input) and looks whether it is packed.
  * mr_inflow_close() also after failure.
+ *   MR_EFORMAT  with zstd, and there is no libzstd
  *   MR_EIO, MR_ENOMEM
  */
 MR_MUST_CHECK enum mr_status mr_inflow_open(
@@ -44,7 +47,7 @@ MR_MUST_CHECK enum mr_status mr_inflow_open(
  * after them: no more calls unless MR_OK.
  *   MR_OK       there may be more
  *   MR_END      there are no more
- *   MR_EFORMAT  a defect in the gzip data
+ *   MR_EFORMAT  a defect in the packed data
  *   MR_EIO, MR_ENOMEM
  */
 MR_MUST_CHECK enum mr_status mr_inflow_take(struct mr_inflow *flow, unsigned char *to,

@@ -3,7 +3,8 @@
 #define MR_TRACE_INPUT_H
 
 /*
- * The bytes of a file or of standard input, gunzipped if they are gzip.
+ * The bytes of a file or of standard input, unpacked if they are gzip or, where
+ * libzstd is there, zstd.
  *
  * Bytes are looked at in place and then skipped. Whatever can be decompressed
  * before a defect is delivered before the defect is reported. The buffer grows
@@ -19,8 +20,9 @@
 struct mr_input;
 
 /*
- * Opens path ("-": standard input) and looks whether it is gzip.
+ * Opens path ("-": standard input) and looks whether it is packed.
  *   MR_EIO, MR_ENOMEM
+ *   MR_EFORMAT  with zstd, and there is no libzstd
  */
 MR_MUST_CHECK enum mr_status mr_input_open(
 	struct mr_input **out, const char *path, struct mr_error *err);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace/lines.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "trace/import.h"
 
 enum mr_status
 mr_line_peek(struct mr_input *input, const char **text, size_t *length, bool *last,
@@ -37,7 +37,10 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Parses the next line; MR_EFORMAT is not final when reading leniently. */
+/*
+ * Parses the next line; MR_EFORMAT is not final when reading leniently. A last
+ * line that has no newline and no sense is where a writer was killed.
+ */
 static enum mr_status
 next_line(struct mr_source *source, uint64_t *number, mr_line_parse *parse,
 	struct mr_error *err)
@@ -58,6 +61,10 @@ next_line(struct mr_source *source, uint64_t *number, mr_line_parse *parse,
 		source->where = *number;
 		st = parse(source, &line, err);
 		mr_input_skip(source->input, length + !last);
+		if (st == MR_EFORMAT && last && source->import->last_id) {
+			source->cut = true;
+			return MR_END;
+		}
 	}
 	if (st == MR_EFORMAT && err && err->place == MR_PLACE_NONE) {
 		err->place = MR_PLACE_LINE;
@@ -67,16 +74,41 @@ next_line(struct mr_source *source, uint64_t *number, mr_line_parse *parse,
 }
 
 enum mr_status
-mr_lines_fill(struct mr_source *source, uint64_t *number, mr_line_parse *parse,
+mr_lines_open(struct mr_source *source, size_t size, const char *name, const char *traced,
 	struct mr_error *err)
 {
+	struct mr_lines *lines = calloc(1, size);
+	enum mr_status st;
+
+	if (!lines)
+		return mr_fail_memory(err);
+	source->state = lines;
+	source->place = MR_PLACE_LINE;
+	st = mr_import_init(source, &lines->import, name, err);
+	return st ? st : mr_import_header(source, traced, NULL, err);
+}
+
+void
+mr_lines_close(struct mr_source *source)
+{
+	struct mr_lines *lines = source->state;
+
+	if (lines)
+		mr_import_fini(&lines->import);
+	free(lines);
+}
+
+enum mr_status
+mr_lines_fill(struct mr_source *source, mr_line_parse *parse, struct mr_error *err)
+{
+	struct mr_lines *lines = source->state;
 	struct mr_import *import = source->import;
 	enum mr_status st = MR_OK;
 	uint64_t position;
 
 	while (!st && !import->count) {
 		position = mr_input_position(source->input);
-		st = next_line(source, number, parse, err);
+		st = next_line(source, &lines->number, parse, err);
 		if (st != MR_EFORMAT || !source->lenient)
 			continue;
 		if (mr_input_truncated(source->input)) {

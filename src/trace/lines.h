@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "trace/format.h"
+#include "trace/import.h"
 #include "trace/input.h"
 
 #define MR_LINE_MAX ((size_t)1024 * 1024) /* bytes, without the newline */
@@ -31,17 +32,34 @@ struct mr_line {
 MR_MUST_CHECK enum mr_status mr_line_peek(struct mr_input *input, const char **text,
 	size_t *length, bool *last, struct mr_error *err);
 
+/* What the state of a format made of lines begins with. */
+struct mr_lines {
+	struct mr_import import;
+	uint64_t number; /* of the last line read */
+};
+
 /*
- * A fill for importers: takes lines, with no blanks at their end, to `parse`
- * until source->import has events, then hands them over. *number counts the
- * lines. A line for which parse returns MR_EFORMAT, without a place, is the
- * error, or is skipped and counted when reading leniently. parse may return
- * MR_END where the format ends by itself.
+ * An open for such formats: makes source->state, `size` zeroed bytes that begin
+ * with a struct mr_lines, and the header; name is the format's, traced the
+ * header's source. MR_ENOMEM.
+ */
+MR_MUST_CHECK enum mr_status mr_lines_open(struct mr_source *source, size_t size,
+	const char *name, const char *traced, struct mr_error *err);
+
+/*
+ * A fill for them: takes lines, with no blanks at their end, to `parse` until
+ * source->import has events, then hands them over. A line for which parse
+ * returns MR_EFORMAT, without a place, is the error, or is skipped and counted
+ * when reading leniently. parse may return MR_END where the format ends by
+ * itself.
  */
 typedef enum mr_status mr_line_parse(
 	struct mr_source *source, struct mr_line *line, struct mr_error *err);
-MR_MUST_CHECK enum mr_status mr_lines_fill(struct mr_source *source, uint64_t *number,
-	mr_line_parse *parse, struct mr_error *err);
+MR_MUST_CHECK enum mr_status mr_lines_fill(
+	struct mr_source *source, mr_line_parse *parse, struct mr_error *err);
+
+/* A close for them. */
+void mr_lines_close(struct mr_source *source);
 
 /*
  * Each of these takes something off the front of a line and returns whether it
