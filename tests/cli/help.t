@@ -1,17 +1,17 @@
 # help of simulate
-$ memreplay simulate --help | head -n 1
+$ memreplay simulate --help | sed -n 1p
 Usage: memreplay simulate [OPTION]... TRACE
 
 # help of verify
-$ memreplay verify --help | head -n 1
+$ memreplay verify --help | sed -n 1p
 Usage: memreplay verify [OPTION]... TRACE
 
 # help of info
-$ memreplay info --help | head -n 1
+$ memreplay info --help | sed -n 1p
 Usage: memreplay info [OPTION]... TRACE
 
 # help of convert
-$ memreplay convert --help | head -n 1
+$ memreplay convert --help | sed -n 1p
 Usage: memreplay convert [OPTION]... IN OUT
 
 # help simulate is simulate --help
@@ -27,7 +27,7 @@ $ memreplay help info >a; memreplay info -h >b; cmp a b
 $ memreplay help convert >a; memreplay convert -h >b; cmp a b
 
 # every command in the list has help
-$ for c in $(memreplay --help | sed -n "s/^  \([a-z]*\) .*/\1/p"); do memreplay $c --help | head -n 1; done | grep -v "^Usage: memreplay"
+$ for c in $(memreplay --help | sed -n "s/^  \([a-z]*\) .*/\1/p"); do memreplay $c --help | sed -n 1p; done | grep -v "^Usage: memreplay"
 ? 1
 
 # no line of help is over 80 columns
@@ -35,5 +35,5 @@ $ for c in $(memreplay --help | sed -n "s/^  \([a-z]*\) .*/\1/p"); do memreplay 
 ? 1
 
 # help goes to standard output when asked for among other options
-$ memreplay info --format=json --help | head -n 1
+$ memreplay info --format=json --help | sed -n 1p
 Usage: memreplay info [OPTION]... TRACE
