@@ -193,20 +193,22 @@ take_zstd(struct mr_inflow *flow, unsigned char *to, size_t room, size_t *got,
 	enum mr_status st;
 	size_t left;
 
-	do {
-		ZSTD_inBuffer in;
+	for (;;) { /* without input too: there may be output left within */
+		ZSTD_inBuffer in = {flow->z.next_in, flow->z.avail_in, 0};
 
-		if ((st = more_packed(flow, err)))
-			return st;
-		in = (ZSTD_inBuffer){flow->z.next_in, flow->z.avail_in, 0};
 		left = ZSTD_decompressStream(flow->zstd, &out, &in);
 		if (ZSTD_isError(left))
 			return mr_fail_at(err, MR_EFORMAT, MR_PLACE_BYTE, flow->made,
 				"damaged zstd data: %s", ZSTD_getErrorName(left));
 		flow->z.next_in += in.pos;
 		flow->z.avail_in -= (uInt)in.pos;
-		flow->in_member = left > 0;
-	} while (!out.pos);
+		if (in.pos || out.pos)
+			flow->in_member = left > 0;
+		if (out.pos)
+			break;
+		if (!flow->z.avail_in && (st = more_packed(flow, err)))
+			return st;
+	}
 	*got = out.pos;
 	flow->made += out.pos;
 	return MR_OK;

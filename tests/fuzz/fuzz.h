@@ -10,6 +10,22 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Says what is wrong of what, and aborts. */
+static inline void
+fuzz_fail(const char *what, const char *wrong)
+{
+	fprintf(stderr, "%s: not so: %s\n", what, wrong);
+	abort();
+}
+
+#define REQUIRE(condition)                                                               \
+	do {                                                                             \
+		if (!(condition))                                                        \
+			fuzz_fail(__func__, #condition);                                 \
+	} while (0)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -18,15 +18,6 @@
 
 static const char *format; /* NULL: by content */
 
-#define REQUIRE(condition)                                                               \
-	do {                                                                             \
-		if (!(condition)) {                                                      \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__,       \
-				#condition);                                             \
-			abort();                                                         \
-		}                                                                        \
-	} while (0)
-
 const char *const fuzz_folder = "tests/corpus";
 
 const char *
