@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "report/diff.h"
+#include "suite.h"
 
 /* A side with one result. */
 static void
@@ -165,8 +166,6 @@ main(void)
 {
 	Suite *suite = suite_create("diff");
 	TCase *tcase = tcase_create("diff");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(
 		tcase, holds_as_expected, 0, (int)(sizeof(rows) / sizeof(rows[0])));
@@ -174,9 +173,5 @@ main(void)
 		tcase, refuses, 0, (int)(sizeof(malformed) / sizeof(malformed[0])));
 	tcase_add_test(tcase, sorts_changes);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -4,7 +4,7 @@
 # whether the tests notice. `make check-mutants`; not part of make check. TAP.
 
 . "${top_srcdir:=.}/tests/tap.sh"
-tests='tests/check_sim tests/check_alloc'
+tests='tests/check_sim tests/check_alloc tests/check_detail'
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -168,6 +168,48 @@ s/policy->cache_limit = policy->memory_limit;/policy->cache_limit = MR_UNLIMITED
 src/alloc/cache.c
 what was evicted is not given back after a miss
 s/list = take_leaving(cache);$/list = NULL;/
+src/sim/detail.c
+a miss that the limit caused counts as one of an empty cache
+s/if (endless_hit)/if (endless_hit \&\& cached)/
+src/sim/detail.c
+what the malloc itself evicted is forgotten
+s/detail->largest_evicted < capacity \&\&/true \&\&/
+src/sim/detail.c
+blocks larger than the request count as smaller
+s/core->sizes, capacity) == MR_NONE/core->sizes, capacity + 1) == MR_NONE/
+src/sim/detail.c
+the histogram is that of the last peak
+s/if (detail->core->cached > detail->peak)/if (detail->core->cached >= detail->peak)/
+src/sim/stale.c
+a reused block was stale until then
+/^mr_stale_reuse/,/^}/s/{/{ stale->stretches[block].most++;/
+src/sim/stale.c
+an evicted block stays stale
+s/stale->stretches\[stale->newest\]\.sum -= capacity;//
+src/sim/stale.c
+the highest sum of a stretch is lost
+s/before->sum + gone->most > before->most/false/
+src/sim/stale.c
+the mean leaves out the last event
+s/event + 1 - own/event - own/
+src/sim/phases.c
+a phase begins with each mark
+s/if (phases->current \&\& mr_phase_is/if (false \&\& mr_phase_is/
+src/sim/phases.c
+what was evicted counts as idle
+s/phases->inherited - phases->reused - phases->evicted/phases->inherited - phases->reused/
+src/sim/bound.c
+a live block is never worth more than was asked for
+s/end > w->least ? end - 1 : w->least/w->least/
+src/sim/bound.c
+a full cache costs nothing
+s/in -= empty ? 0 : bound->fee\[lane\];//
+src/sim/bound.c
+a clear leaves the cache as it is
+s/enter(bound, true)/enter(bound, false)/
+src/sim/bound.c
+the GPU's overshoot is forgotten
+s/if (bound->loose)$/if (false)/
 MUTANTS
 }
 

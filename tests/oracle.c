@@ -518,6 +518,18 @@ static const struct member {
 	MEMBER(ooms),
 	MEMBER(oom_event),
 	MEMBER(oom_bytes),
+	MEMBER(misses_by_limit),
+	MEMBER(misses_nothing_cached),
+	MEMBER(misses_only_smaller),
+	MEMBER(misses_beyond_window),
+	MEMBER(peak_stale_bytes),
+	MEMBER(mean_stale_bytes),
+	MEMBER(mean_cached_bytes),
+	MEMBER(peak_live_blocks),
+	MEMBER(peak_cached_blocks),
+	MEMBER(peak_blocks),
+	MEMBER(bound_hits),
+	MEMBER(bound_hit_bytes),
 };
 
 _Static_assert(sizeof(members) / sizeof(members[0]) ==

@@ -119,7 +119,8 @@ layer() {
 	memreplay/trace.h) echo trace ;;
 	memreplay/cache.h | memreplay/policy.h | memreplay/result.h) echo alloc ;;
 	memreplay/sim.h | memreplay/sweep.h) echo sim ;;
-	memreplay/tune.h | memreplay/verify.h) echo sim ;;
+	memreplay/tune.h | memreplay/verify.h | memreplay/detail.h) echo sim ;;
+	memreplay/diagnose.h) echo sim ;;
 	memreplay/replay.h) echo replay ;;
 	memreplay/mark.h) echo record ;;
 	*) echo "${1%%/*}" ;;

@@ -88,13 +88,31 @@ struct mr_result {
 	uint64_t ooms;        /* 1: memory ran out, and nothing was done from there on */
 	uint64_t oom_event;   /* then: the event; 1 is the first */
 	uint64_t oom_bytes;   /* then: what was asked for */
+
+	/*
+	 * In detail: 0 unless memreplay/detail.h has counted them. The four causes
+	 * add up to the misses; the first that applies counts.
+	 */
+	uint64_t misses_by_limit;       /* a cache without a limit would have hit */
+	uint64_t misses_nothing_cached; /* the cache was empty */
+	uint64_t misses_only_smaller;   /* all that was cached was too small */
+	uint64_t misses_beyond_window;  /* all that was large enough was too large */
+	uint64_t peak_stale_bytes;      /* stale bytes are those never reused again */
+	uint64_t mean_stale_bytes;      /* over all events, rounded down */
+	uint64_t mean_cached_bytes;
+	uint64_t peak_live_blocks;
+	uint64_t peak_cached_blocks;
+	uint64_t peak_blocks;     /* live and cached */
+	uint64_t bound_hits;      /* no policy with this window and limit has more */
+	uint64_t bound_hit_bytes; /* the same of requested bytes served by hits */
 };
 
 /* Which part of a report a metric belongs to. */
 enum mr_section {
 	MR_SECTION_RESULT = 1,
 	MR_SECTION_LIMITS = 2, /* limit_enforcement; a metric can be in both */
-	MR_SECTION_TORCH = 4   /* the result of torch-cuda and torch-npu */
+	MR_SECTION_TORCH = 4,  /* the result of torch-cuda and torch-npu */
+	MR_SECTION_DETAIL = 8  /* known from memreplay/detail.h only */
 };
 
 /* Which direction users want. */
@@ -110,8 +128,11 @@ struct mr_metric {
 	size_t divisor;    /* MR_UNIT_RATIO: offset of the uint64_t to divide by */
 };
 
-/* The table of metrics, *count rows; static storage. */
+/* The table of metrics that every result has, *count rows; static storage. */
 MR_API const struct mr_metric *mr_metrics(size_t *count);
+
+/* The same table with those of MR_SECTION_DETAIL after them. */
+MR_API const struct mr_metric *mr_detail_metrics(size_t *count);
 
 /* The row called name, or NULL. */
 MR_API const struct mr_metric *mr_metric_find(const char *name);

@@ -6,7 +6,7 @@
 #include "cli/output.h"
 #include "cli/setup.h"
 #include "cli/source.h"
-#include "memreplay/sim.h"
+#include "memreplay/detail.h"
 #include "report/diff.h"
 
 struct options {
@@ -123,7 +123,7 @@ struct runs {
 	size_t count;
 	const struct terms *terms[2];
 	struct mr_side *sides[2];
-	struct mr_sim *sims[2];
+	struct mr_detail *sims[2];
 	struct mr_setup setups[2];
 };
 
@@ -137,7 +137,7 @@ start_runs(struct runs *runs, struct mr_source *input)
 		st = mr_setup_make(&runs->setups[i], &runs->terms[i]->policy,
 			&runs->terms[i]->limits, header, &input->err);
 		if (!st)
-			st = mr_sim_new(&runs->sims[i], &runs->setups[i].policy,
+			st = mr_detail_new(&runs->sims[i], &runs->setups[i].policy,
 				runs->setups[i].keep_limits, &input->err);
 	}
 	return st;
@@ -150,8 +150,8 @@ carry_out(struct runs *runs, struct mr_source *input)
 
 	while (!(st = mr_source_next(input)))
 		for (size_t i = 0; i < runs->count; i++)
-			if ((st = mr_sim_run(runs->sims[i], input->events, input->count,
-				     &input->err)))
+			if ((st = mr_detail_run(runs->sims[i], input->events,
+				     input->count, &input->err)))
 				return st;
 	return st;
 }
@@ -162,8 +162,8 @@ end_runs(struct runs *runs, struct mr_source *input)
 	for (size_t i = 0; i < runs->count; i++) {
 		struct mr_result result;
 
-		mr_setup_say_ignored(mr_sim_ignored_limits(runs->sims[i]));
-		mr_sim_result(runs->sims[i], &result);
+		mr_setup_say_ignored(mr_sim_ignored_limits(mr_detail_sim(runs->sims[i])));
+		mr_detail_result(runs->sims[i], &result);
 		if (mr_side_make(runs->sides[i], input->path,
 			    mr_reader_header(input->reader), &runs->setups[i].policy,
 			    &result))
@@ -190,7 +190,7 @@ simulate(struct runs *runs, const char *path, const struct mr_source_options *ho
 			status = mr_source_failed(&input);
 	}
 	for (size_t i = 0; i < runs->count; i++)
-		mr_sim_free(runs->sims[i]);
+		mr_detail_free(runs->sims[i]);
 	mr_source_close(&input);
 	return status;
 }

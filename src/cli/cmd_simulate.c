@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/units.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/setup.h"
 #include "cli/source.h"
 #include "cli/torch.h"
+#include "memreplay/detail.h"
+#include "memreplay/diagnose.h"
 #include "memreplay/sim.h"
+#include "report/detail.h"
+#include "report/finding.h"
 #include "report/result.h"
 
 struct options {
@@ -14,50 +22,205 @@ struct options {
 	struct mr_torch_options torch;
 	struct mr_format_options format;
 	struct mr_expect_options expect;
-	struct mr_number jobs;
+	struct own_options {
+		const char *clear_at;
+		int findings; /* enum when */
+		struct mr_number jobs;
+	} own;
 };
 
-static const struct mr_option job_rows[] = {
+enum when { AUTO, ALWAYS, NEVER };
+
+static const char *
+when_at(size_t index)
+{
+	static const char *const names[] = {
+		[AUTO] = "auto", [ALWAYS] = "always", [NEVER] = "never", NULL};
+
+	return names[index];
+}
+
+/* Looking for findings takes several times as long as the simulation itself. */
+#define MANY_EVENTS UINT64_C(20000000)
+
+static const struct mr_option own_rows[] = {
+	{MR_OPTION_TEXT, 0, "clear-at", "PHASE",
+		.offset = offsetof(struct own_options, clear_at),
+		.help = "clear the cache whenever this phase begins: when a mark of this "
+			"name (# in it stands for any number) follows one of another"},
+	{MR_OPTION_CHOICE, 0, "findings", "WHEN", "auto", .choices = when_at,
+		.offset = offsetof(struct own_options, findings),
+		.help = "look for changes that would help, in a second reading of the "
+			"trace; auto leaves that out in csv, where the trace cannot be "
+			"read twice, and above 20 million events"},
 	{MR_OPTION_COUNT, 'j', "jobs", "N", "1", .min = 1, .max = 1024,
+		.offset = offsetof(struct own_options, jobs),
 		.help = "accepted for the sake of scripts; one trace under one policy is "
 			"one core's work"},
 };
-static const struct mr_option_group jobs = {"Output options", job_rows, 1};
+static const struct mr_option_group own = {"Simulation options", own_rows, 3};
 
 static const struct mr_option_use uses[] = {
 	{&mr_source_group, offsetof(struct options, input)},
 	{&mr_policy_group, offsetof(struct options, policy)},
 	{&mr_limit_group, offsetof(struct options, limits)},
 	{&mr_torch_group, offsetof(struct options, torch)},
+	{&own, offsetof(struct options, own)},
 	{&mr_format_group, offsetof(struct options, format)},
 	{&mr_expect_group, offsetof(struct options, expect)},
-	{&jobs, offsetof(struct options, jobs)},
 	{0},
 };
 
+/* Where the events of a reading go to, with those that --clear-at adds. */
+struct feed {
+	struct mr_detail *detail;       /* of the first reading */
+	struct mr_diagnosis *diagnosis; /* of the second */
+	struct mr_clear_at clear;
+};
+
 static enum mr_status
-simulate(void *sim, const struct mr_event *events, size_t count, struct mr_error *err)
+carry_out(struct feed *feed, const struct mr_event *events, size_t count,
+	struct mr_error *err)
 {
-	return mr_sim_run(sim, events, count, err);
+	if (feed->detail)
+		return mr_detail_run(feed->detail, events, count, err);
+	return mr_diagnosis_run(feed->diagnosis, events, count, err);
+}
+
+/* A mark is always the last of a batch. */
+static enum mr_status
+take(void *context, const struct mr_event *events, size_t count, struct mr_error *err)
+{
+	static const struct mr_event clear = {.op = MR_OP_CLEAR_CACHE};
+	struct feed *feed = context;
+	enum mr_status st = carry_out(feed, events, count, err);
+
+	if (!st && feed->clear.phase && mr_clear_at(&feed->clear, &events[count - 1]))
+		st = carry_out(feed, &clear, 1, err);
+	return st;
+}
+
+/* Whether to look for findings; says so where that is asked for and cannot be. */
+static bool
+wants_findings(const struct mr_source *input, const struct mr_policy *policy,
+	const struct options *options, uint64_t events)
+{
+	bool always = options->own.findings == ALWAYS;
+	struct stat about;
+
+	if (options->own.findings == NEVER || mr_policy_is_torch(policy) ||
+		(!always && options->format.format == MR_OUTPUT_CSV))
+		return false;
+	if (!strcmp(input->path, "-") || stat(input->path, &about) ||
+		!S_ISREG(about.st_mode)) {
+		if (always)
+			mr_say("%s cannot be read twice: no findings",
+				mr_path_name(input->path));
+		return false;
+	}
+	if (!always && events > MANY_EVENTS) {
+		char text[MR_TEXT_SIZE];
+
+		mr_say("no findings, for more than %s events; --findings=always looks "
+		       "for them",
+			mr_count_print(text, MANY_EVENTS));
+		return false;
+	}
+	return true;
+}
+
+/* Reads the trace a second time. Returns an exit status. */
+static int
+diagnose(struct mr_diagnosis **out, struct mr_detail *detail, const char *path,
+	const struct mr_setup *setup, const struct options *options)
+{
+	struct mr_source input;
+	struct feed feed = {.clear.phase = options->own.clear_at};
+	enum mr_status st;
+	int status = mr_source_open(&input, path, &options->input);
+
+	if (!status) {
+		st = mr_diagnosis_new(
+			out, detail, &setup->policy, setup->keep_limits, &input.err);
+		feed.diagnosis = *out;
+		while (!st && !(st = mr_source_next(&input)))
+			st = take(&feed, input.events, input.count, &input.err);
+		if (st != MR_END)
+			status = mr_source_failed(&input);
+	}
+	mr_source_close(&input);
+	return status;
+}
+
+/* The sections that are rows, which a line of CSV has no place for. */
+static enum mr_status
+add_rows(struct mr_doc *doc, struct mr_detail *detail, struct mr_error *err)
+{
+	struct mr_detail_bucket buckets[MR_DETAIL_BUCKETS];
+	const struct mr_phase *phases;
+	size_t count;
+	enum mr_status st = mr_detail_phases(detail, &phases, &count, err);
+
+	if (st)
+		return st;
+	mr_detail_histogram(detail, buckets);
+	mr_doc_add_phases(doc, phases, count);
+	mr_doc_add_histogram(doc, buckets);
+	return MR_OK;
 }
 
 static int
-print(const struct mr_source *input, const struct mr_setup *setup,
-	const struct mr_sim *sim, const struct mr_format_options *format)
+print(struct mr_source *input, const struct mr_setup *setup, struct mr_detail *detail,
+	struct mr_diagnosis *diagnosis, const struct mr_format_options *format)
 {
+	bool table = format->format == MR_OUTPUT_TABLE;
+	const struct mr_finding *findings;
 	struct mr_doc doc = {0};
 	struct mr_result result;
+	size_t count;
+	enum mr_status st = MR_OK;
 	int status;
 
-	mr_sim_result(sim, &result);
+	mr_detail_result(detail, &result);
 	mr_doc_add_trace(&doc, input->path, input->reader);
 	mr_doc_add_policy(&doc, &setup->policy);
 	mr_doc_add_results(&doc, &setup->policy, &result);
-	if (!mr_policy_is_torch(&setup->policy))
+	if (!mr_policy_is_torch(&setup->policy)) {
 		mr_doc_count(&doc, "first_event_over_memory_limit",
-			mr_sim_first_over_memory(sim));
-	status = mr_print_doc(&doc, format);
+			mr_sim_first_over_memory(mr_detail_sim(detail)));
+		mr_doc_add_result(&doc, "result.detail", MR_SECTION_DETAIL, &result);
+		if (format->format != MR_OUTPUT_CSV)
+			st = add_rows(&doc, detail, &input->err);
+	}
+	if (diagnosis)
+		mr_diagnosis_findings(diagnosis, &findings, &count);
+	if (diagnosis && !table)
+		mr_doc_add_findings(&doc, findings, count);
+	status = st ? mr_source_failed(input) : mr_print_doc(&doc, format);
+	if (diagnosis && table && !status)
+		mr_findings_print(findings, count, stdout);
 	mr_doc_fini(&doc);
+	return status;
+}
+
+/* What follows the first reading. Returns an exit status. */
+static int
+conclude(struct mr_source *input, const struct mr_setup *setup, struct mr_detail *detail,
+	const struct options *options, const struct mr_expects *expects)
+{
+	struct mr_diagnosis *diagnosis = NULL;
+	struct mr_result result;
+	int status = MR_EXIT_DONE;
+
+	mr_setup_say_ignored(mr_sim_ignored_limits(mr_detail_sim(detail)));
+	mr_detail_result(detail, &result);
+	if (wants_findings(input, &setup->policy, options, result.events))
+		status = diagnose(&diagnosis, detail, input->path, setup, options);
+	if (!status)
+		status = print(input, setup, detail, diagnosis, &options->format);
+	if (!status)
+		status = mr_expects_check(expects, &result);
+	mr_diagnosis_free(diagnosis);
 	return status;
 }
 
@@ -65,24 +228,19 @@ static int
 run_trace(struct mr_source *input, const struct options *options,
 	const struct mr_expects *expects)
 {
-	struct mr_sim *sim = NULL;
+	struct feed feed = {.clear.phase = options->own.clear_at};
 	struct mr_setup setup;
-	struct mr_result result;
 	int status;
 
 	if (mr_setup_make(&setup, &options->policy, &options->limits,
 		    mr_reader_header(input->reader), &input->err) ||
-		mr_sim_new(&sim, &setup.policy, setup.keep_limits, &input->err))
+		mr_detail_new(
+			&feed.detail, &setup.policy, setup.keep_limits, &input->err))
 		return mr_source_failed(input);
-	status = mr_source_each(input, simulate, sim);
-	if (!status) {
-		mr_setup_say_ignored(mr_sim_ignored_limits(sim));
-		mr_sim_result(sim, &result);
-		status = print(input, &setup, sim, &options->format);
-	}
+	status = mr_source_each(input, take, &feed);
 	if (!status)
-		status = mr_expects_check(expects, &result);
-	mr_sim_free(sim);
+		status = conclude(input, &setup, feed.detail, options, expects);
+	mr_detail_free(feed.detail);
 	return status;
 }
 
@@ -110,7 +268,7 @@ run(const struct mr_command *self, int argc, char **argv)
 			.expect = &options.expect,
 			.start = (enum mr_torch_start)options.torch.start,
 		});
-	if (mr_expects_parse(&expects, &options.expect, &err) ||
+	if (mr_expects_parse(&expects, &options.expect, true, &err) ||
 		mr_setup_make(&unused, &options.policy, &options.limits, NULL, &err))
 		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
 	status = mr_source_open(&input, operands[0], &options.input);
@@ -133,7 +291,9 @@ const struct mr_command mr_cmd_simulate = {
 		"allocator reaches in 'memreplay replay'.\n\n"
 		"The cache limit is that of --cache-limit, otherwise that of the trace's "
 		"header, otherwise the policy's own. Limit changes within the trace are "
-		"obeyed unless --cache-limit is given.",
+		"obeyed unless --cache-limit is given.\n\n"
+		"Findings are changes that have been simulated and do better: each tells "
+		"what was seen, what to set, and what that gives.",
 	.options = uses,
 	.run = run,
 };

@@ -390,7 +390,7 @@ run(const struct mr_command *self, int argc, char **argv)
 		return status;
 	if (options.tune.device_memory.given || mr_setup_is_torch(&options.policy))
 		return tune_torch(self, &options, operands);
-	if (mr_expects_parse(&expects, &options.expect, &err) ||
+	if (mr_expects_parse(&expects, &options.expect, false, &err) ||
 		mr_setup_make(&unused, &options.policy, NULL, NULL, &err))
 		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
 	if (!parse_share(&goal.target, options.tune.target))

@@ -38,10 +38,11 @@ const struct mr_option_group mr_expect_group = {"Output options", expect_rows, 1
 
 enum mr_status
 mr_expects_parse(struct mr_expects *out, const struct mr_expect_options *options,
-	struct mr_error *err)
+	bool detail, struct mr_error *err)
 {
 	size_t count;
-	const struct mr_metric *metrics = mr_metrics(&count);
+	const struct mr_metric *metrics =
+		detail ? mr_detail_metrics(&count) : mr_metrics(&count);
 
 	out->count = 0;
 	for (size_t i = 0; i < options->texts.count; i++) {

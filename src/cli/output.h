@@ -27,11 +27,12 @@ struct mr_expects {
 };
 
 /*
- * Reads all expectations, on the metrics of mr_metrics().
+ * Reads all expectations, on the metrics of mr_metrics(), or also on those in
+ * detail.
  *   MR_EINVAL  one is malformed or names no metric
  */
 MR_MUST_CHECK enum mr_status mr_expects_parse(struct mr_expects *out,
-	const struct mr_expect_options *options, struct mr_error *err);
+	const struct mr_expect_options *options, bool detail, struct mr_error *err);
 
 /*
  * Says each expectation that result does not meet, with the value found.

@@ -232,7 +232,7 @@ mr_torch_run_simulate(const struct mr_torch_call *call)
 	struct mr_error err;
 	int status = prepare(&of, &policy, call);
 
-	if (!status && mr_expects_parse(&expects, call->expect, &err))
+	if (!status && mr_expects_parse(&expects, call->expect, false, &err))
 		status = mr_say_usage(call->command, "%s: %s", call->command, err.text);
 	if (!status &&
 		(mr_torch_whatif(&whatif, &of.script, &policy.torch, call->start, &err) ||

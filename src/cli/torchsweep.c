@@ -255,7 +255,7 @@ mr_torch_run_sweep(const struct mr_torch_call *call)
 	struct mr_error err;
 	int status = make_grid(&grid, call);
 
-	if (!status && mr_expects_parse(&expects, call->expect, &err))
+	if (!status && mr_expects_parse(&expects, call->expect, false, &err))
 		status = mr_say_usage(call->command, "%s: %s", call->command, err.text);
 	if (!status)
 		status = check_grid(&grid);

@@ -244,7 +244,7 @@ mr_torch_run_tune(const struct mr_torch_call *call)
 	struct mr_error err;
 	int status = MR_EXIT_DONE;
 
-	if (mr_expects_parse(&expects, call->expect, &err) ||
+	if (mr_expects_parse(&expects, call->expect, false, &err) ||
 		list_choices(&choices, NULL, &err))
 		return mr_say_usage(call->command, "%s: %s", call->command, err.text);
 	status = mr_torch_read(&of, call);

@@ -15,7 +15,7 @@ static enum mr_status
 find_unit(enum mr_unit *unit, const char *name, struct mr_error *err)
 {
 	size_t count;
-	const struct mr_metric *metrics = mr_metrics(&count);
+	const struct mr_metric *metrics = mr_detail_metrics(&count);
 	struct mr_nearest nearest = {.text = name};
 
 	for (size_t i = 0; i < count; i++) {

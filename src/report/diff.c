@@ -50,7 +50,7 @@ compare_parts(
 	struct mr_diff *diff, const struct mr_side_part *a, const struct mr_side_part *b)
 {
 	size_t count;
-	const struct mr_metric *metrics = mr_metrics(&count);
+	const struct mr_metric *metrics = mr_detail_metrics(&count);
 
 	for (size_t i = 0; i < count; i++) {
 		struct mr_change *change = &diff->changes[diff->count];
@@ -127,7 +127,7 @@ mr_diff_make(struct mr_diff *out, const struct mr_side *a, const struct mr_side 
 {
 	size_t rows;
 
-	mr_metrics(&rows);
+	mr_detail_metrics(&rows);
 	memset(out, 0, sizeof(*out));
 	/* One more than can be filled: a place is looked at before it is taken. */
 	out->changes =

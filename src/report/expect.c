@@ -92,9 +92,10 @@ parse_value(struct mr_expect *expect, const char *text, struct mr_error *err)
 const char *
 mr_metric_bare_name(const char *name)
 {
-	static const char *const sections[] = {"result.", "limit_enforcement."};
+	static const char *const sections[] = {
+		"result.", "limit_enforcement.", "detail."};
 
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 3; i++)
 		if (!strncmp(name, sections[i], strlen(sections[i])))
 			name += strlen(sections[i]);
 	return name;

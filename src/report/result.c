@@ -67,7 +67,7 @@ mr_doc_add_result(struct mr_doc *doc, const char *name, enum mr_section part,
 	const struct mr_result *result)
 {
 	size_t count;
-	const struct mr_metric *metrics = mr_metrics(&count);
+	const struct mr_metric *metrics = mr_detail_metrics(&count);
 
 	mr_doc_begin(doc, name, 0);
 	for (size_t i = 0; i < count; i++) {

@@ -18,7 +18,7 @@ void mr_doc_add_policy(struct mr_doc *doc, const struct mr_policy *policy);
 
 /*
  * Begins a section called name with the metrics of one part of the report,
- * MR_SECTION_RESULT or MR_SECTION_LIMITS.
+ * MR_SECTION_RESULT, MR_SECTION_LIMITS or MR_SECTION_DETAIL.
  */
 void mr_doc_add_result(struct mr_doc *doc, const char *name, enum mr_section part,
 	const struct mr_result *result);

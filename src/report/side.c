@@ -107,7 +107,7 @@ read_metric(
 	struct mr_side_part *part, size_t row, const cJSON *object, struct mr_error *err)
 {
 	size_t count;
-	const struct mr_metric *metric = &mr_metrics(&count)[row];
+	const struct mr_metric *metric = &mr_detail_metrics(&count)[row];
 	const cJSON *item = member(object, metric->name);
 	uint64_t *value = (uint64_t *)(void *)((char *)&part->result + metric->offset);
 
@@ -130,13 +130,14 @@ static enum mr_status
 read_result(struct mr_side_part *part, const cJSON *result, struct mr_error *err)
 {
 	const cJSON *limits = member(result, "limit_enforcement");
+	const cJSON *detail = member(result, "detail");
 	enum mr_status st = MR_OK;
 	size_t count;
 
-	mr_metrics(&count);
+	mr_detail_metrics(&count);
 	for (size_t row = 0; row < count && !st; row++) {
-		st = read_metric(part, row, limits, err);
-		if (!st)
+		if (!(st = read_metric(part, row, limits, err)) &&
+			!(st = read_metric(part, row, detail, err)))
 			st = read_metric(part, row, result, err);
 	}
 	return st;

@@ -27,7 +27,7 @@
 struct mr_side_part {
 	char name[MR_SIDE_TEXT];
 	struct mr_result result;
-	bool known[MR_SIDE_METRICS];     /* by row of mr_metrics() */
+	bool known[MR_SIDE_METRICS];     /* by row of mr_detail_metrics() */
 	double figures[MR_FIGURE_COUNT]; /* NAN: not known */
 };
 

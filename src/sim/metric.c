@@ -164,13 +164,61 @@ static const struct mr_metric metrics[] = {
 	{ "oom_bytes", "bytes that were asked for then",
 		MR_UNIT_BYTES, MR_BETTER_NONE,
 		MR_SECTION_TORCH, AT(oom_bytes), 0 },
+	{ "misses_by_limit", "misses that a cache without a limit would have served",
+		MR_UNIT_COUNT, MR_BETTER_LOWER, MR_SECTION_DETAIL, AT(misses_by_limit),
+		0 },
+	{ "misses_nothing_cached", "other misses, with nothing cached at all",
+		MR_UNIT_COUNT, MR_BETTER_LOWER, MR_SECTION_DETAIL,
+		AT(misses_nothing_cached), 0 },
+	{ "misses_only_smaller", "other misses, with only smaller blocks cached",
+		MR_UNIT_COUNT, MR_BETTER_LOWER, MR_SECTION_DETAIL,
+		AT(misses_only_smaller), 0 },
+	{ "misses_beyond_window", "other misses: what was large enough was too large",
+		MR_UNIT_COUNT, MR_BETTER_LOWER, MR_SECTION_DETAIL,
+		AT(misses_beyond_window), 0 },
+	{ "peak_stale_bytes", "most bytes at once that were cached for nothing",
+		MR_UNIT_BYTES, MR_BETTER_LOWER, MR_SECTION_DETAIL, AT(peak_stale_bytes),
+		0 },
+	{ "mean_stale_bytes", "bytes cached for nothing, the mean over all events",
+		MR_UNIT_BYTES, MR_BETTER_LOWER, MR_SECTION_DETAIL, AT(mean_stale_bytes),
+		0 },
+	{ "mean_cached_bytes", "cached memory, the mean over all events", MR_UNIT_BYTES,
+		MR_BETTER_LOWER, MR_SECTION_DETAIL, AT(mean_cached_bytes), 0 },
+	{ "stale_share", "mean_stale_bytes / mean_cached_bytes", MR_UNIT_RATIO,
+		MR_BETTER_LOWER, MR_SECTION_DETAIL, AT(mean_stale_bytes),
+		AT(mean_cached_bytes) },
+	{ "peak_live_blocks", "most live blocks at once", MR_UNIT_COUNT, MR_BETTER_NONE,
+		MR_SECTION_DETAIL, AT(peak_live_blocks), 0 },
+	{ "peak_cached_blocks", "most cached blocks at once", MR_UNIT_COUNT,
+		MR_BETTER_LOWER, MR_SECTION_DETAIL, AT(peak_cached_blocks), 0 },
+	{ "peak_blocks", "most live and cached blocks at once", MR_UNIT_COUNT,
+		MR_BETTER_LOWER, MR_SECTION_DETAIL, AT(peak_blocks), 0 },
+	{ "bound_hits", "hits that no policy with this window and limit exceeds",
+		MR_UNIT_COUNT, MR_BETTER_NONE, MR_SECTION_DETAIL, AT(bound_hits), 0 },
+	{ "bound_hit_rate", "bound_hits / mallocs", MR_UNIT_RATIO, MR_BETTER_NONE,
+		MR_SECTION_DETAIL, AT(bound_hits), AT(mallocs) },
+	{ "bound_hit_bytes", "the same bound on hit_bytes", MR_UNIT_BYTES,
+		MR_BETTER_NONE, MR_SECTION_DETAIL, AT(bound_hit_bytes), 0 },
+	{ "bound_byte_hit_rate", "the same bound on the byte hit rate", MR_UNIT_RATIO,
+		MR_BETTER_NONE, MR_SECTION_DETAIL, AT(bound_hit_bytes),
+		AT(requested_bytes) },
 };
 /* clang-format on */
 
 const struct mr_metric *
+mr_detail_metrics(size_t *count)
+{
+	*count = COUNT(metrics);
+	return metrics;
+}
+
+/* Those in detail are the last. */
+const struct mr_metric *
 mr_metrics(size_t *count)
 {
 	*count = COUNT(metrics);
+	while (metrics[*count - 1].sections & MR_SECTION_DETAIL)
+		--*count;
 	return metrics;
 }
 

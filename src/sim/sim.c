@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "memreplay/sim.h"
+#include "sim/sim.h"
 
 #include <stdlib.h>
 
-#include "alloc/core.h"
 #include "base/error.h"
 #include "sim/torchrun.h"
 
@@ -267,4 +266,16 @@ mr_sim_check(const struct mr_sim *sim, struct mr_error *err)
 {
 	return sim->is_torch ? mr_torch_check(sim->torch.torch, err)
 			     : mr_core_check(&sim->core, err);
+}
+
+struct mr_core *
+mr_sim_core(struct mr_sim *sim)
+{
+	return &sim->core;
+}
+
+uint32_t
+mr_sim_block(const struct mr_sim *sim, uint32_t slot)
+{
+	return sim->blocks[slot];
 }

@@ -3,14 +3,18 @@ $ memreplay simulate small.jsonl -e events==19 -e mallocs==6 -e frees==5 -e hits
 0
 
 # the three objects
-$ memreplay simulate small.jsonl --format=json | grep "^	\"\|limit_enf"
+$ memreplay simulate small.jsonl --format=json | grep "^	\"\|^		\".*{"
 	"trace":	{
 	"policy":	{
 	"result":	{
 		"limit_enforcement":	{
+		"detail":	{
+	"phases":	[{
+	"cached_at_peak":	[{
+	"findings":	[{
 
 # numbers in json are plain
-$ memreplay simulate small.jsonl --format=json | grep -w "hits\|hit_rate\|peak_active_bytes"
+$ memreplay simulate small.jsonl --format=json | grep "^		\"\(hits\|hit_rate\|peak_active_bytes\)\""
 		"hits":	1,
 		"hit_rate":	0.16666666666666666,
 		"peak_active_bytes":	5000,
@@ -50,7 +54,7 @@ $ memreplay simulate differs.jsonl -f json -p mlx-cuda --set memory=100M --set m
 		"memory_limit":	1048576,
 
 # a malloc beyond max_blocks is a result
-$ memreplay simulate small.jsonl -f json --set max_blocks=1 | grep -w "mallocs\|failed_mallocs\|first_failed_malloc"
+$ memreplay simulate small.jsonl -f json --set max_blocks=1 | grep "^		\"\(mallocs\|failed_mallocs\|first_failed_malloc\)\""
 		"mallocs":	5,
 		"failed_mallocs":	1,
 		"first_failed_malloc":	3,
@@ -71,7 +75,7 @@ $ memreplay simulate small.jsonl --format=csv | head -n 1 | tr , "\n" | sort | u
 $ memreplay simulate small.jsonl -f json >a; memreplay simulate small.jsonl -f json --jobs=4 >b; cmp a b
 
 # standard input
-$ memreplay simulate - -f json <small.jsonl | grep -w "file\|events"
+$ memreplay simulate - -f json <small.jsonl | grep "^		\"\(file\|events\)\""
 		"file":	"-",
 		"events":	19,
 		"events":	19,
@@ -91,15 +95,15 @@ $ memreplay simulate small.jsonl --set cache_limit=1M -e cache_limit==1M >table
 $ memreplay simulate small.jsonl -l 1M --keep-limit-events -e cache_limit==150 -e limit_changes==1 >table
 
 # --set wins over --cache-limit
-$ memreplay simulate silent.jsonl -l 1M --set cache_limit=0 --set cache_limit=200 -f json 2>/dev/null | grep -c "limit.*200"
+$ memreplay simulate silent.jsonl -l 1M --set cache_limit=0 --set cache_limit=200 --findings=never -f json 2>/dev/null | grep -c "limit.*200"
 2
 
 # policy none caches nothing
 $ memreplay simulate small.jsonl --policy=none -e hits==0 -e peak_cached_bytes==0 >table
 
 # an expectation that fails
-$ memreplay simulate small.jsonl -e "hit_rate >= 95%" -e hits==1 -e "max_overshoot_bytes>0" -e result.limit_enforcement.peak_cached_bytes\<0.25K >table; s=$?; grep -c hit_rate table; exit $s
-2
+$ memreplay simulate small.jsonl -e "hit_rate >= 95%" -e hits==1 -e "max_overshoot_bytes>0" -e result.limit_enforcement.peak_cached_bytes\<0.25K >table; s=$?; grep -c "^  hit_rate " table; exit $s
+1
 ! memreplay: expected hit_rate >= 95%, found 0.16666666666666666 (16.67 %)
 ! memreplay: expected max_overshoot_bytes>0, found 0 B
 ! memreplay: expected result.limit_enforcement.peak_cached_bytes<0.25K, found 300 B
@@ -152,4 +156,60 @@ $ memreplay simulate --alloc-conf= --set window_pages=3 small.jsonl
 $ memreplay replay --policy=torch-cuda small.jsonl
 ! memreplay: replay: there is no real allocator with the rules of torch-cuda
 !~ --help
+? 2
+
+# in detail, exactly
+$ memreplay simulate small.jsonl -e misses_by_limit==1 -e misses_nothing_cached==3 -e misses_only_smaller==1 -e misses_beyond_window==0 -e peak_stale_bytes==300 -e mean_stale_bytes==90 -e mean_cached_bytes==95 -e detail.peak_blocks==3 -e peak_live_blocks==2 -e peak_cached_blocks==2 -e bound_hits==3 -e "bound_hit_rate<=50%" -e bound_hit_bytes==510 -e "stale_share>0.8" >table
+
+# phases and the cache at its peak
+$ memreplay simulate small.jsonl --findings=never | sed -n "/^phases/,$ p" | grep . | cut -c 1-60
+phases
+  name          marks  entries  first_event  events  mallocs
+  start             1        1            1      10        4
+  second phase      1        1           11       9        2
+cached at peak
+  capacity_from  blocks  bytes
+           64 B       1  100 B
+          128 B       1  200 B
+
+# nothing that would help
+$ memreplay simulate small.jsonl -p none | tail -n 2
+findings
+  none: no change that was tried gains anything
+
+# phases are those of marks that differ in more than numbers
+$ sed "s/second phase/start 2/; s/\"start\"/\"start 1\"/" small.jsonl | memreplay simulate - -f json | grep -A 3 phases
+	"phases":	[{
+			"name":	"start #",
+			"marks":	2,
+			"entries":	1,
+
+# findings: what to set, and what it gives
+$ memreplay simulate small.jsonl -l 100 2>err | sed -n "/^findings/,$ p"
+findings
+  1. The limit of 100 B costs 1 of the 5 misses: 3 freed blocks (5.195 KiB) did
+     not fit. A limit of 300 B gives 1 hit more: a hit rate of 33.33 % instead
+     of 16.67 %, by bytes 3.81 % instead of 1.63 %. At most 5.176 KiB are live
+     and cached instead of 4.980 KiB.
+     --cache-limit=300
+
+# standard input cannot be read twice
+$ cat small.jsonl | memreplay simulate - --findings=always -f json | grep findings
+! memreplay: standard input cannot be read twice: no findings
+? 1
+
+# findings in csv, on request
+$ memreplay simulate small.jsonl --findings=always -l 100 -f csv 2>err | grep "^findings,0,\(kind\|adv\|hits\)"
+findings,0,kind,raise_limit
+findings,0,advice,--cache-limit=300
+findings,0,hits,1
+findings,0,hits_then,2
+
+# clearing at a phase, which a number in the mark does not change
+$ memreplay simulate small.jsonl --clear-at="second phase" -e cleared_blocks==3 -e cleared_bytes==420 -e evictions_by_limit==0 >table; sed "s/second/7/" small.jsonl | memreplay simulate - --clear-at="# phase" -e cleared_blocks==3 >table
+
+# no such word
+$ memreplay simulate small.jsonl --findings=maybe
+!~ --findings: "maybe" is not one of auto, always, never
+! Try 'memreplay simulate --help'.
 ? 2

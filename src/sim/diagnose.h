@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MR_SIM_DIAGNOSE_H
+#define MR_SIM_DIAGNOSE_H
+
+/* What a diagnosis tries, and the words for what it finds. */
+
+#include "memreplay/diagnose.h"
+#include "memreplay/sim.h"
+
+#define MR_CANDIDATES_MAX 40
+#define MR_FINDING_TEXT   640
+
+/* A change that may help, simulated in the second reading. */
+struct mr_candidate {
+	enum mr_finding_kind kind;
+	struct mr_policy policy;
+	const struct mr_phase *phase; /* MR_FINDING_CLEAR: the one */
+	struct mr_clear_at clear;
+	struct mr_sim *sim;
+	struct mr_result result; /* once all is read */
+	double gain;             /* 0 to 1; 0: it is no finding */
+};
+
+/* A finding with the memory for its words. */
+struct mr_words {
+	char text[MR_FINDING_TEXT];
+	char advice[320];
+	char call[64];
+};
+
+/* Puts a candidate that gains into words. */
+void mr_finding_write(struct mr_words *words, const struct mr_candidate *candidate,
+	const struct mr_result *before);
+
+#endif

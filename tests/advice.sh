@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Follows the advice of every finding on the shipped traces, and sees whether it
+# gives what the finding says, and gains.
+
+. "${top_srcdir:=.}/tests/tap.sh"
+: "${top_builddir:=.}"
+memreplay=$top_builddir/memreplay
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# TRACE [OPTION...]: the findings, a line "row,key,value" each.
+findings() {
+	"$memreplay" simulate --findings=always --format=csv "$@" |
+		sed -n 's/^findings,//p'
+}
+
+# ROW KEY: a figure of a finding.
+of() {
+	sed -n "s/^$1,$2,//p" "$work/findings" | sed 's/^"\(.*\)"$/\1/; s/""/"/g'
+}
+
+# NAME: a figure of the simulation with the advice.
+now() {
+	awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+		NR == 2 { print $at[name] }' "$work/after"
+}
+
+# ROW: whether one figure at least is better with the advice.
+gains() {
+	[ "$(of "$1" hits_then)" -gt "$(of "$1" hits)" ] ||
+		[ "$(of "$1" byte_hit_rate_then)" != "$(of "$1" byte_hit_rate)" ] ||
+		[ "$(of "$1" peak_cached_bytes_then)" -lt \
+			"$(of "$1" peak_cached_bytes)" ]
+}
+
+# ROW TRACE [OPTION...]
+holds() {
+	row=$1
+	shift
+	eval "set -- \"\$@\" $(of "$row" advice)"
+	"$memreplay" simulate --findings=never --format=csv "$@" \
+		>"$work/after" 2>"$work/err" || return
+	for key in hits hit_rate byte_hit_rate peak_cached_bytes peak_total_bytes; do
+		[ "$(of "$row" "${key}_then")" = "$(now $key)" ] || {
+			echo "$*: $key is $(now $key), not $(of "$row" "${key}_then")"
+			return 1
+		}
+	done
+	gains "$row"
+}
+
+# KIND TRACE [OPTION...]: all findings hold, and one is of this kind.
+advice() {
+	kind=$1
+	shift
+	findings "$@" >"$work/findings" || return
+	grep -q ",kind,$kind$" "$work/findings" || return
+	for row in $(sed -n 's/,kind,.*//p' "$work/findings"); do
+		holds "$row" "$@" || return
+	done
+}
+
+nothing() {
+	findings "$@" >"$work/findings"
+	[ ! -s "$work/findings" ]
+}
+
+traces=$top_srcdir/traces
+ok "a larger limit" advice raise_limit "$traces/mlp_train.mrt.gz"
+ok "a clear between phases" advice clear "$traces/phase_change.mrt.gz"
+ok "size classes" advice round "$traces/decode_step256_1m.mrt.gz"
+ok "a wider window" advice window "$traces/mlp_train.mrt.gz"
+ok "a smaller limit" advice lower_limit "$traces/limits.mrt.gz"
+ok "no limit at all" advice lower_limit "$traces/mlp_train.mrt.gz" \
+	--cache-limit=unlimited
+ok "not to evict" advice on_full "$traces/mlp_train.mrt.gz" --set on_full=evict
+ok "under another policy" advice raise_limit "$traces/phase_change.mrt.gz" \
+	--policy=mlx-metal --cache-limit=16M
+ok "with a clear already" advice raise_limit "$traces/phase_change.mrt.gz" \
+	--clear-at="phase infer"
+ok "plain malloc has no advice" nothing "$traces/mlp_train.mrt.gz" --policy=none
+end_tests
