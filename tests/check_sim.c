@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "memreplay/sim.h"
 #include "oracle.h"
@@ -265,26 +267,31 @@ END_TEST
 
 /* Known facts of the real traces, as the model and the simulator count them. */
 static const struct fact {
-	const char *trace;
+	const char *trace; /* from the top of the source tree */
 	const char *policy;
 	uint64_t mallocs;
 	uint64_t hits;
 	uint64_t rejected_frees;
 	uint64_t evicted_blocks;
 } facts[] = {
-	{"mlp_train", "mlx-cpu", 51447, 47882, 3427, 0},
-	{"mlp_train", "mlx-cpu on_full=evict", 51447, 27904, 0, 23521},
-	{"phase_change", "mlx-cpu", 63162, 59635, 3349, 0},
-	{"phase_change", "mlx-cpu on_full=evict", 63162, 55402, 0, 7731},
-	{"mlp_train", "mlx-metal", 51447, 51276, 0, 0},
-	{"mlp_train", "mlx-metal cache_limit=32M", 51447, 42030, 6026, 3292},
-	{"mlp_train", "mlx-cuda cache_limit=32M", 51447, 42118, 6058, 3170},
-	{"mlp_train", "mlx-cuda memory=80M", 51447, 24288, 0, 27065},
-	{"mlp_train", "mlx-metal working_set=80M", 51447, 24286, 0, 27067},
-	{"mlp_train", "mlx-cpu round=1/8", 51447, 48492, 2801, 0},
-	{"limits", "mlx-metal", 109442, 79184, 18080, 11630},
+	{"traces/mlp_train.mrt.gz", "mlx-cpu", 51447, 47882, 3427, 0},
+	{"traces/mlp_train.mrt.gz", "mlx-cpu on_full=evict", 51447, 27904, 0, 23521},
+	{"traces/phase_change.mrt.gz", "mlx-cpu", 63162, 59635, 3349, 0},
+	{"traces/phase_change.mrt.gz", "mlx-cpu on_full=evict", 63162, 55402, 0, 7731},
+	{"traces/mlp_train.mrt.gz", "mlx-metal", 51447, 51276, 0, 0},
+	{"traces/mlp_train.mrt.gz", "mlx-metal cache_limit=32M", 51447, 42030, 6026,
+		3292},
+	{"traces/mlp_train.mrt.gz", "mlx-cuda cache_limit=32M", 51447, 42118, 6058, 3170},
+	{"traces/mlp_train.mrt.gz", "mlx-cuda memory=80M", 51447, 24288, 0, 27065},
+	{"traces/mlp_train.mrt.gz", "mlx-metal working_set=80M", 51447, 24286, 0, 27067},
+	{"traces/mlp_train.mrt.gz", "mlx-cpu round=1/8", 51447, 48492, 2801, 0},
+	{"../shared/traces/lm_train.jsonl.gz", "mlx-cpu", 94432, 83225, 10467, 0},
+	{"../shared/traces/lm_train.jsonl.gz", "mlx-cpu on_full=evict", 94432, 68395, 0,
+		25828},
+	{"traces/limits.mrt.gz", "mlx-metal", 109442, 79184, 18080, 11630},
 };
 
+/* NULL: it is one of those that not every tree has beside it. */
 static struct mr_reader *
 open_trace(const char *name)
 {
@@ -293,7 +300,9 @@ open_trace(const char *name)
 	struct mr_error err;
 	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/traces/%s.mrt.gz", top ? top : ".", name);
+	snprintf(path, sizeof(path), "%s/%s", top ? top : ".", name);
+	if (!strncmp(name, "../", 3) && access(path, R_OK))
+		return NULL;
 	ck_assert_msg(
 		!mr_reader_open(&reader, path, NULL, &err), "%s: %s", path, err.text);
 	return reader;
@@ -304,12 +313,16 @@ START_TEST(facts_hold)
 	const struct fact *fact = &facts[_i];
 	struct mr_policy policy = rules_policy(fact->policy);
 	struct mr_reader *reader = open_trace(fact->trace);
-	struct oracle *oracle = oracle_new(&policy, true);
-	struct mr_sim *sim = new_sim(&policy, true);
+	struct oracle *oracle;
+	struct mr_sim *sim;
 	struct mr_event event;
 	struct mr_result result;
 	enum mr_status status;
 
+	if (!reader)
+		return;
+	oracle = oracle_new(&policy, true);
+	sim = new_sim(&policy, true);
 	while (!(status = mr_reader_next(reader, &event, NULL)))
 		step_one(sim, oracle, &event, fact->policy);
 	ck_assert_int_eq(status, MR_END);
