@@ -272,7 +272,7 @@ check(const char *self, struct conversion *job)
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
-	struct options options;
+	struct options options = {0}; /* what is no option too */
 	struct conversion job = {.options = &options};
 	int status;
 	char **operands = mr_command_parse(self, &options, argc, argv, &status);

@@ -275,7 +275,7 @@ take_sides(struct mr_side sides[2], char **operands, const struct terms terms[2]
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
-	struct options options;
+	struct options options = {0}; /* what is no option too */
 	struct terms terms[2];
 	struct deltas deltas;
 	struct mr_side sides[2];

@@ -290,7 +290,7 @@ run_trace(struct mr_source *input, const struct mr_format_options *format)
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
-	struct options options;
+	struct options options = {0}; /* what is no option too */
 	struct mr_source input;
 	int status;
 	char **operands = mr_command_parse(self, &options, argc, argv, &status);

@@ -371,7 +371,7 @@ check_baselines(const struct mr_texts *baselines)
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
-	struct options options;
+	struct options options = {0}; /* what is no option too */
 	struct job job = {.options = &options};
 	struct mr_error err;
 	int status;

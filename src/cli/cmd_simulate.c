@@ -247,7 +247,7 @@ run_trace(struct mr_source *input, const struct options *options,
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
-	struct options options;
+	struct options options = {0}; /* what is no option too */
 	struct mr_expects expects;
 	struct mr_setup unused;
 	struct mr_source input;

@@ -200,7 +200,7 @@ sweep_torch(const struct mr_command *self, const struct options *options, char *
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
-	struct options options;
+	struct options options = {0}; /* what is no option too */
 	struct mr_limits limits = {0};
 	struct mr_point_expects expects;
 	struct mr_setup unused;

@@ -376,7 +376,7 @@ tune_torch(const struct mr_command *self, const struct options *options, char **
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
-	struct options options;
+	struct options options = {0}; /* what is no option too */
 	struct subjects subjects = {0};
 	struct mr_tune_options goal = {.goal = MR_GOAL_TARGET};
 	struct mr_advice advice;
