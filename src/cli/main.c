@@ -71,7 +71,7 @@ print_help(void)
 	     "Shows what a caching allocator does with the allocations of a real "
 	     "program.\n\nCommands:");
 	for (size_t i = 0; mr_commands[i]; i++)
-		printf("  %-10s %s\n", mr_commands[i]->name, mr_commands[i]->summary);
+		printf("  %-11s %s\n", mr_commands[i]->name, mr_commands[i]->summary);
 	puts("  help       the manual of a command, or its help\n\n"
 	     "Options:\n"
 	     "  -h, --help     print this help and exit\n"
