@@ -257,6 +257,7 @@ ok "the example of memreplay(3) compiles" example_program
 ok "the examples of memreplay(1) run" examples_of man/memreplay.1
 ok "the examples of README.md run" examples_of README.md
 ok "README.md shows the output that its commands give" outputs README.md
+ok "docs/policies.md shows the output that its commands give" outputs docs/policies.md
 ok "docs/pytorch.md shows the output that its commands give" outputs docs/pytorch.md
 for page in man/*.[1-9]; do
 	if command -v mandoc >/dev/null; then
