@@ -17,10 +17,14 @@
 #include "suite.h"
 #include "walk.h"
 
+#define MOST_POLICIES 16
+
 struct events {
 	struct mr_event *items;
 	size_t count;
 	size_t next; /* for the sweep */
+	struct mr_policy policies[MOST_POLICIES];
+	size_t policy_count;
 };
 
 static enum mr_status
@@ -50,7 +54,10 @@ random_events(uint64_t seed, size_t count)
 	struct mr_policy policy = cpu_policy();
 	const struct walk_options options = {
 		.seed = seed, .max_size = 40000, .max_limit = 200000, .max_live = 40};
-	struct events events = {calloc(count, sizeof(struct mr_event)), count, 0};
+	struct events events = {.items = calloc(count, sizeof(struct mr_event)),
+		.count = count,
+		.policies = {policy},
+		.policy_count = 1};
 	struct oracle *oracle;
 	struct walk *walk;
 
@@ -71,7 +78,7 @@ static struct events
 trace_events(const char *name)
 {
 	const char *top = getenv("top_srcdir");
-	struct events events = {NULL, 0, 0};
+	struct events events = {.policies = {cpu_policy()}, .policy_count = 1};
 	struct mr_reader *reader;
 	struct mr_error err;
 	size_t space = 0;
@@ -99,11 +106,12 @@ trace_events(const char *name)
 static struct mr_sweep *
 sweep(struct events *events, const struct mr_sweep_options *options)
 {
-	struct mr_policy policy = cpu_policy();
 	struct mr_sweep *sweep;
 
 	events->next = 0;
-	ck_assert_int_eq(mr_sweep_new(&sweep, &policy, options, NULL), MR_OK);
+	ck_assert_int_eq(mr_sweep_new_grid(&sweep, events->policies, events->policy_count,
+				 options, NULL),
+		MR_OK);
 	ck_assert_int_eq(mr_sweep_run(sweep, next_event, events, NULL), MR_OK);
 	return sweep;
 }
@@ -112,7 +120,7 @@ sweep(struct events *events, const struct mr_sweep_options *options)
 static void
 check_at(const struct events *events, uint64_t limit, const struct mr_point *point)
 {
-	struct mr_policy policy = cpu_policy();
+	struct mr_policy policy = events->policies[point->policy];
 	struct mr_result single, swept = point->result;
 	struct mr_sim *sim;
 	uint64_t from, to;
@@ -125,6 +133,8 @@ check_at(const struct events *events, uint64_t limit, const struct mr_point *poi
 	mr_sim_free(sim);
 	ck_assert_uint_eq(from, point->valid_from);
 	ck_assert_uint_eq(to, point->valid_to);
+	if (limit != point->cache_limit)
+		swept.max_overshoot_bytes = single.max_overshoot_bytes;
 	swept.cache_limit = limit;
 	ck_assert_msg(!oracle_difference(&single, &swept),
 		"limit %llu of point %llu: %s differs", (unsigned long long)limit,
@@ -155,12 +165,12 @@ points_of(struct mr_sweep *sweep, size_t *count)
 	return points;
 }
 
-/* The walk byte by byte covers every limit once, without a gap. */
-START_TEST(full_walk_covers_all)
+/* A walk of every byte, by groups or by runs, covers all limits without a gap. */
+static void
+check_walk(struct events *events)
 {
-	struct events events = random_events((uint64_t)_i + 1, 600);
 	const struct mr_sweep_options options = {.to = MR_UNLIMITED, .resolution = 1};
-	struct mr_sweep *full = sweep(&events, &options);
+	struct mr_sweep *full = sweep(events, &options);
 	size_t count;
 	const struct mr_point *points = points_of(full, &count);
 
@@ -170,10 +180,17 @@ START_TEST(full_walk_covers_all)
 		ck_assert_uint_eq(points[i].valid_from, points[i].cache_limit);
 		if (i + 1 < count)
 			ck_assert_uint_eq(points[i].valid_to, points[i + 1].cache_limit);
-		check_point(&events, &points[i]);
+		check_point(events, &points[i]);
 	}
 	mr_sweep_free(full);
-	free(events.items);
+	free(events->items);
+}
+
+START_TEST(full_walk_covers_all)
+{
+	struct events events = random_events((uint64_t)_i + 1, 600);
+
+	check_walk(&events);
 }
 END_TEST
 
@@ -235,6 +252,107 @@ START_TEST(jobs_change_nothing)
 	of_many = points_of(many, &same_count);
 	ck_assert_uint_eq(count, same_count);
 	ck_assert_int_eq(memcmp(of_one, of_many, count * sizeof(*of_one)), 0);
+	mr_sweep_free(one);
+	mr_sweep_free(many);
+	free(events.items);
+}
+END_TEST
+
+/* A policy with one knob changed; none: as it is. */
+static const struct {
+	const char *name, *knob, *value;
+} variants[] = {
+	{"mlx-cpu", NULL, NULL},
+	{"mlx-cpu", "round", "1/4"},
+	{"mlx-cpu", "on_full", "evict"},
+	{"mlx-cpu", "clear_every", "17"},
+	{"mlx-cpu", "max_blocks", "30"},
+	{"mlx-metal", NULL, NULL},
+	{"mlx-metal", "memory_limit", "300000"},
+	{"mlx-metal", "max_blocks", "40"},
+	{"mlx-metal", "on_full", "evict"},
+	{"mlx-cuda", NULL, NULL},
+	{"mlx-cuda", "memory_limit", "300000"},
+};
+#define VARIANTS (sizeof(variants) / sizeof(variants[0]))
+
+static void
+set_variants(struct events *events, size_t first, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct mr_policy *policy = &events->policies[i];
+		const char *knob = variants[first + i].knob;
+
+		ck_assert(!mr_policy_init(policy, variants[first + i].name, NULL));
+		ck_assert(!knob ||
+			!mr_policy_set(policy, knob, variants[first + i].value, NULL));
+	}
+	events->policy_count = count;
+}
+
+/* Every policy, at listed limits, in a grid, and at a resolution that is found. */
+START_TEST(other_policies_agree)
+{
+	struct events events = random_events((uint64_t)_i + 401, 2000);
+	const uint64_t limits[] = {MR_UNLIMITED, 0, 70000, 1, 5000, 40000, 200000};
+	const struct mr_sweep_options options[] = {
+		{.limits = limits, .limit_count = 7},
+		{.from = 1000, .to = 150000, .resolution = 9973, .jobs = 2},
+		{.to = MR_UNLIMITED, .jobs = 3},
+	};
+	static const size_t least[] = {7, 15, 100};
+
+	set_variants(&events, (size_t)_i, 1);
+	for (size_t o = 0; o < 3; o++) {
+		struct mr_sweep *swept = sweep(&events, &options[o]);
+		size_t count;
+		const struct mr_point *points = points_of(swept, &count);
+
+		ck_assert_uint_ge(count, least[o]);
+		ck_assert_uint_le(count, 514);
+		for (size_t i = 0; i < count; i += o == 2 ? 11 : 1)
+			check_point(&events, &points[i]);
+		if (o == 2)
+			ck_assert_uint_eq(points[count - 1].valid_to, MR_UNLIMITED);
+		mr_sweep_free(swept);
+	}
+	free(events.items);
+}
+END_TEST
+
+START_TEST(other_policies_are_walked)
+{
+	struct events events = random_events((uint64_t)_i + 501, 150);
+
+	set_variants(&events, (size_t)_i, 1);
+	check_walk(&events);
+}
+END_TEST
+
+/* All policies in one sweep, plain ones too, for any number of jobs. */
+START_TEST(policies_share_a_reading)
+{
+	struct events events = random_events(601, 5000);
+	const uint64_t limits[] = {0, 30000, 100000, MR_UNLIMITED};
+	struct mr_sweep_options options = {.limits = limits, .limit_count = 4};
+	struct mr_sweep *one, *many;
+	const struct mr_point *points, *same;
+	size_t count, same_count;
+
+	set_variants(&events, 0, VARIANTS);
+	one = sweep(&events, &options);
+	options.jobs = 3;
+	many = sweep(&events, &options);
+	points = points_of(one, &count);
+	same = points_of(many, &same_count);
+	ck_assert_uint_eq(count, 4 * VARIANTS);
+	ck_assert_uint_eq(same_count, count);
+	ck_assert_int_eq(memcmp(points, same, count * sizeof(*points)), 0);
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_uint_eq(points[i].policy, i / 4);
+		ck_assert_uint_eq(points[i].cache_limit, limits[i % 4]);
+		check_point(&events, &points[i]);
+	}
 	mr_sweep_free(one);
 	mr_sweep_free(many);
 	free(events.items);
@@ -349,6 +467,9 @@ main(void)
 	tcase_add_loop_test(tcase, grid_has_every_multiple, 0, 6);
 	tcase_add_loop_test(tcase, resolution_is_found, 0, 4);
 	tcase_add_loop_test(tcase, jobs_change_nothing, 0, 4);
+	tcase_add_loop_test(tcase, other_policies_agree, 0, (int)VARIANTS);
+	tcase_add_loop_test(tcase, other_policies_are_walked, 0, (int)VARIANTS);
+	tcase_add_test(tcase, policies_share_a_reading);
 	tcase_add_loop_test(tcase, real_traces_agree, 0, 4);
 	tcase_add_test(tcase, policy_without_cache_is_refused);
 	tcase_add_test(tcase, tuning_keeps_its_promise);

@@ -9,8 +9,10 @@
  * trace runs the same. Under mlx-cpu the limit is only ever compared with
  * cached + c when a block of capacity c is freed. So a run at limit L is also
  * the run at every limit from the largest such sum that was accepted up to, but
- * not including, the smallest that was rejected. The curve is not monotone:
- * between two points nothing is known but what their ranges cover.
+ * not including, the smallest that was rejected. Under other policies and knobs
+ * it is compared with other sums, but nothing else is done with it, so that the
+ * same holds. The curve is not monotone: between two points nothing is known but
+ * what their ranges cover.
  *
  * The trace's own set_cache_limit events are ignored; everything else in it is
  * carried out. Memory grows with limits times live blocks, not with the trace.
@@ -46,6 +48,7 @@ struct mr_sweep_options {
 
 /* One limit, and the limits at which the trace runs just the same. */
 struct mr_point {
+	size_t policy; /* its index: see mr_sweep_new_grid() */
 	uint64_t cache_limit;
 	uint64_t valid_from;     /* the same from here... */
 	uint64_t valid_to;       /* ...to just below; MR_UNLIMITED: everywhere above */
@@ -59,13 +62,19 @@ struct mr_sweep;
  * resolution 0 the finest power of two is found, while reading, that makes at
  * most 512 points between `from` and the last limit at which anything changes.
  * On success *out is the caller's, for mr_sweep_free().
- *   MR_EINVAL  the policy has no cache or cannot be swept, or the limits make
- *              no sense
+ *   MR_EINVAL  a policy has no cache, or the limits make no sense
  *   MR_ENOMEM
  */
 MR_API MR_MUST_CHECK enum mr_status mr_sweep_new(struct mr_sweep **out,
 	const struct mr_policy *policy, const struct mr_sweep_options *options,
 	struct mr_error *err);
+
+/*
+ * The same for several policies at once. Points come policy by policy.
+ */
+MR_API MR_MUST_CHECK enum mr_status mr_sweep_new_grid(struct mr_sweep **out,
+	const struct mr_policy *policies, size_t count,
+	const struct mr_sweep_options *options, struct mr_error *err);
 
 MR_API void mr_sweep_free(struct mr_sweep *sweep);
 
@@ -76,6 +85,9 @@ typedef enum mr_status (*mr_next_event)(
 /*
  * Advances all limits over the events that next(source) yields until MR_END.
  * next is called from the calling thread only, also while others work.
+ *   MR_EINVAL  of a policy with more rules than those of mlx-cpu as it is by
+ *              default, or of several policies: limits of the grid behave in
+ *              more than 16,384 ways
  *   MR_ENOMEM, or what next returned
  */
 MR_API MR_MUST_CHECK enum mr_status mr_sweep_run(

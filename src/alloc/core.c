@@ -57,6 +57,51 @@ mr_core_fini(struct mr_core *core)
 	mr_sizes_fini(&core->sizes);
 }
 
+static enum mr_status
+reserve(void *array, uint32_t *space, uint32_t count, size_t each, struct mr_error *err)
+{
+	uint32_t larger_space = count + count / 2 + 64;
+	void *larger;
+
+	if (*space >= count)
+		return MR_OK;
+	larger = realloc(*(void **)array, larger_space * each);
+	if (!larger)
+		return mr_fail_memory(err);
+	*(void **)array = larger;
+	*space = larger_space;
+	return MR_OK;
+}
+
+enum mr_status
+mr_core_copy(struct mr_core *to, const struct mr_core *from, uint64_t limit,
+	struct mr_error *err)
+{
+	uint32_t classes = from->sizes.class_count;
+	struct mr_core old;
+	enum mr_status st;
+
+	if ((st = reserve(&to->blocks, &to->block_space, from->block_count,
+		     sizeof(*to->blocks), err)) ||
+		(st = reserve(&to->queues, &to->queue_space, from->sizes.class_space,
+			 sizeof(*to->queues), err)) ||
+		(st = mr_sizes_copy(&to->sizes, &from->sizes, err)))
+		return st;
+	old = *to;
+	*to = *from;
+	to->blocks = old.blocks;
+	to->block_space = old.block_space;
+	to->queues = old.queues;
+	to->queue_space = old.queue_space;
+	to->sizes = old.sizes;
+	if (from->block_count)
+		memcpy(to->blocks, from->blocks, from->block_count * sizeof(*to->blocks));
+	if (classes)
+		memcpy(to->queues, from->queues, classes * sizeof(*to->queues));
+	to->policy.cache_limit = limit;
+	return MR_OK;
+}
+
 static bool
 has_no_blocks(const void *context, uint32_t class)
 {

@@ -98,6 +98,13 @@ MR_MUST_CHECK enum mr_status mr_core_init(
 	struct mr_core *core, const struct mr_policy *policy, struct mr_error *err);
 void mr_core_fini(struct mr_core *core);
 
+/*
+ * Makes `to`, which is initialised, go on where `from` is, but for a limit at
+ * which all has gone the same so far: see mr_core_same(). MR_ENOMEM.
+ */
+MR_MUST_CHECK enum mr_status mr_core_copy(struct mr_core *to, const struct mr_core *from,
+	uint64_t limit, struct mr_error *err);
+
 /* Whether mlx-cpu's rules as MLX ships them are all that the policy needs. */
 bool mr_core_is_plain(const struct mr_policy *policy);
 

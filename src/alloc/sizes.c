@@ -71,6 +71,35 @@ mr_sizes_init(struct mr_sizes *sizes, struct mr_error *err)
 	return st;
 }
 
+enum mr_status
+mr_sizes_copy(struct mr_sizes *to, const struct mr_sizes *from, struct mr_error *err)
+{
+	struct mr_class *classes = to->classes;
+	struct mr_sizes_node *nodes = to->nodes;
+	uint32_t class_space = to->class_space, node_space = to->node_space;
+	enum mr_status st;
+
+	if (class_space < from->class_count) {
+		classes = realloc(classes, from->class_space * sizeof(*classes));
+		if (!classes)
+			return mr_fail_memory(err);
+		to->classes = classes;
+		to->class_space = class_space = from->class_space;
+	}
+	if ((st = reserve_nodes(to, from->node_count, err)))
+		return st;
+	nodes = to->nodes;
+	node_space = to->node_space;
+	*to = *from;
+	to->classes = classes;
+	to->class_space = class_space;
+	to->nodes = nodes;
+	to->node_space = node_space;
+	memcpy(classes, from->classes, from->class_count * sizeof(*classes));
+	memcpy(nodes, from->nodes, from->node_count * sizeof(*nodes));
+	return MR_OK;
+}
+
 void
 mr_sizes_fini(struct mr_sizes *sizes)
 {

@@ -62,6 +62,10 @@ struct mr_sizes {
 MR_MUST_CHECK enum mr_status mr_sizes_init(struct mr_sizes *sizes, struct mr_error *err);
 void mr_sizes_fini(struct mr_sizes *sizes);
 
+/* Makes `to`, which is initialised, equal to `from`. MR_ENOMEM: it is as it was. */
+MR_MUST_CHECK enum mr_status mr_sizes_copy(
+	struct mr_sizes *to, const struct mr_sizes *from, struct mr_error *err);
+
 /* Room for one more class, so that the next mr_sizes_add() cannot fail. */
 MR_MUST_CHECK enum mr_status mr_sizes_reserve(
 	struct mr_sizes *sizes, struct mr_error *err);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "sim/sweep.h"
+#include "sim/spread.h"
 
 size_t
 mr_sweep_ranges(const struct mr_sweep *sweep)
@@ -61,7 +61,11 @@ by_limit(const void *a, const void *b)
 {
 	uint64_t x = ((const struct mr_point *)a)->cache_limit;
 	uint64_t y = ((const struct mr_point *)b)->cache_limit;
+	size_t p = ((const struct mr_point *)a)->policy;
+	size_t q = ((const struct mr_point *)b)->policy;
 
+	if (p != q)
+		return p < q ? -1 : 1;
 	return (x > y) - (x < y);
 }
 
@@ -79,9 +83,8 @@ points_of(const struct mr_sweep *sweep, const struct mr_lane *lane)
 	return (last - lane->first) / sweep->scene.resolution + 1;
 }
 
-enum mr_status
-mr_sweep_points(struct mr_sweep *sweep, const struct mr_point **points, size_t *count,
-	struct mr_error *err)
+static enum mr_status
+group_points(struct mr_sweep *sweep, struct mr_error *err)
 {
 	uint64_t total = 0;
 	size_t n = 0;
@@ -112,10 +115,22 @@ mr_sweep_points(struct mr_sweep *sweep, const struct mr_point **points, size_t *
 			}
 		}
 	}
-	qsort(sweep->points, n, sizeof(*sweep->points), by_limit);
 	sweep->point_count = n;
+	return MR_OK;
+}
+
+enum mr_status
+mr_sweep_points(struct mr_sweep *sweep, const struct mr_point **points, size_t *count,
+	struct mr_error *err)
+{
+	enum mr_status st =
+		sweep->by_runs ? mr_spread_points(sweep, err) : group_points(sweep, err);
+
+	if (st)
+		return st;
+	qsort(sweep->points, sweep->point_count, sizeof(*sweep->points), by_limit);
 	*points = sweep->points;
-	*count = n;
+	*count = sweep->point_count;
 	return MR_OK;
 }
 
@@ -123,9 +138,11 @@ void
 mr_sweep_summary(const struct mr_sweep *sweep, struct mr_sweep_summary *out)
 {
 	out->events = sweep->events;
-	out->resolution = sweep->is_list ? 0 : sweep->scene.resolution;
+	out->resolution = sweep->is_list ? 0
+		: sweep->by_runs         ? sweep->set.step
+					 : sweep->scene.resolution;
 	out->ignored_limits = sweep->ignored_limits;
-	out->ranges = mr_sweep_ranges(sweep);
-	out->states = sweep->group_count;
+	out->ranges = mr_sweep_ranges(sweep) + sweep->run_count;
+	out->states = sweep->group_count + sweep->run_count;
 	out->state_events = sweep->state_events;
 }

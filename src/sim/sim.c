@@ -2,8 +2,10 @@
 #include "sim/sim.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "sim/fork.h"
 #include "sim/torchrun.h"
 
 /* One or the other, as the policy is. */
@@ -58,6 +60,28 @@ mr_sim_free(struct mr_sim *sim)
 		mr_core_fini(&sim->core);
 	free(sim->blocks);
 	free(sim);
+}
+
+enum mr_status
+mr_sim_fork(struct mr_sim **out, const struct mr_sim *sim, uint64_t limit,
+	struct mr_error *err)
+{
+	enum mr_status st = MR_OK;
+	uint32_t *blocks;
+
+	if (!*out && (st = mr_sim_new(out, &sim->core.policy, sim->keep_limits, err)))
+		return st;
+	if ((*out)->slot_space < sim->slot_space) {
+		blocks = realloc((*out)->blocks, sim->slot_space * sizeof(*blocks));
+		if (!blocks)
+			return mr_fail_memory(err);
+		(*out)->blocks = blocks;
+		(*out)->slot_space = sim->slot_space;
+	}
+	if (sim->slot_space)
+		memcpy((*out)->blocks, sim->blocks, sim->slot_space * sizeof(*blocks));
+	(*out)->ignored_limits = sim->ignored_limits;
+	return mr_core_copy(&(*out)->core, &sim->core, limit, err);
 }
 
 static enum mr_status

@@ -6,6 +6,7 @@
 
 #include "alloc/core.h"
 #include "base/error.h"
+#include "sim/spread.h"
 
 /*
  * Events are read in batches. Each batch is carried out group by group, so that
@@ -15,9 +16,8 @@
  * groups are joined. Batches are short where states multiply in them, so that
  * they are joined in time, and long elsewhere.
  */
-#define BATCH_MIN   256
-#define BATCH_MAX   16384
-#define MOST_POINTS 512 /* of a grid whose resolution is not given */
+#define BATCH_MIN 256
+#define BATCH_MAX 16384
 
 /* --- reading */
 
@@ -60,6 +60,15 @@ add_step(struct mr_sweep *sweep, struct mr_batch *batch, const struct mr_event *
 	return MR_OK;
 }
 
+/* Runs take events as they are: they count them, and ignore limits themselves. */
+static enum mr_status
+add_event(struct mr_sweep *sweep, struct mr_batch *batch, const struct mr_event *event)
+{
+	sweep->ignored_limits += event->op == MR_OP_SET_CACHE_LIMIT;
+	batch->events[batch->count++] = *event;
+	return MR_OK;
+}
+
 static enum mr_status
 read_batch(struct mr_sweep *sweep, struct mr_batch *batch, mr_next_event next,
 	void *source, struct mr_error *err)
@@ -76,7 +85,8 @@ read_batch(struct mr_sweep *sweep, struct mr_batch *batch, mr_next_event next,
 		}
 		if (!st) {
 			sweep->events++;
-			st = add_step(sweep, batch, &event, err);
+			st = sweep->by_runs ? add_event(sweep, batch, &event)
+					    : add_step(sweep, batch, &event, err);
 		}
 	}
 	return st;
@@ -135,7 +145,7 @@ add_group(struct mr_sweep *sweep, struct mr_group *group, struct mr_error *err)
 	return MR_OK;
 }
 
-/* Gathers what the workers have advanced. */
+/* Gathers the groups that the workers have advanced. */
 static enum mr_status
 collect(struct mr_sweep *sweep, struct mr_error *err)
 {
@@ -214,7 +224,7 @@ coarsen(struct mr_sweep *sweep)
 	size_t kept = 0;
 
 	step = sweep->scene.resolution;
-	while (end > from && (end - from) / step > MOST_POINTS)
+	while (end > from && (end - from) / step > MR_SWEEP_POINTS)
 		step *= 2;
 	if (step == sweep->scene.resolution)
 		return;
@@ -260,6 +270,18 @@ tidy(struct mr_sweep *sweep, struct mr_error *err)
 	return st;
 }
 
+/* Makes of what was advanced what the next batch begins with. */
+static enum mr_status
+gather(struct mr_sweep *sweep, struct mr_error *err)
+{
+	enum mr_status st;
+
+	if (sweep->by_runs)
+		return mr_spread_gather(sweep, err);
+	st = collect(sweep, err);
+	return st ? st : tidy(sweep, err);
+}
+
 /* Looking for equal states costs as much as some events: not too often. */
 static void
 plan_joining(struct mr_sweep *sweep)
@@ -298,16 +320,25 @@ advance(void *context, unsigned number, struct mr_task *task)
 	mr_group_push(&worker->done, group);
 }
 
-/* Advances all groups through the current batch, and reads the next meanwhile. */
+static void
+begin_groups(struct mr_sweep *sweep)
+{
+	for (size_t i = 0; i < sweep->group_count; i++)
+		mr_crew_add(&sweep->crew, &sweep->groups[i]->task);
+	sweep->group_count = 0;
+}
+
+/* Advances all groups or runs through the current batch, and reads the next meanwhile. */
 static enum mr_status
 run_batch(struct mr_sweep *sweep, struct mr_batch *ahead, mr_next_event next,
 	void *source, struct mr_error *err)
 {
 	enum mr_status st;
 
-	for (size_t i = 0; i < sweep->group_count; i++)
-		mr_crew_add(&sweep->crew, &sweep->groups[i]->task);
-	sweep->group_count = 0;
+	if (sweep->by_runs)
+		mr_spread_begin(sweep);
+	else
+		begin_groups(sweep);
 	st = read_batch(sweep, ahead, next, source, err);
 	mr_crew_finish(&sweep->crew);
 	for (unsigned j = 0; j < sweep->jobs; j++)
@@ -327,13 +358,13 @@ run_batches(
 	sweep->current->last = ahead->last = false;
 	st = read_batch(sweep, sweep->current, next, source, err);
 	while (!st && sweep->current->count) {
-		if ((st = settle(sweep, err)))
+		if (!sweep->by_runs && (st = settle(sweep, err)))
 			break;
 		ahead->slot_count = sweep->current->slot_count;
 		ahead->last = sweep->current->last;
 		plan_joining(sweep);
 		if ((st = run_batch(sweep, ahead, next, source, err)) ||
-			(st = collect(sweep, err)) || (st = tidy(sweep, err)))
+			(st = gather(sweep, err)))
 			break;
 		struct mr_batch *swap = sweep->current;
 
@@ -349,10 +380,11 @@ mr_sweep_run(
 {
 	enum mr_status st;
 
-	sweep->crew = (struct mr_crew){.work = advance,
-		.context = sweep,
-		.spare = sweep->help,
-		.spare_context = source};
+	sweep->crew =
+		(struct mr_crew){.work = sweep->by_runs ? mr_spread_advance : advance,
+			.context = sweep,
+			.spare = sweep->help,
+			.spare_context = source};
 	st = mr_crew_hire(&sweep->crew, sweep->jobs, err);
 	if (!st)
 		st = run_batches(sweep, next, source, err);
@@ -374,90 +406,138 @@ by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Keeps the list of limits in order, each once. */
 static enum mr_status
-add_list(struct mr_group *group, const struct mr_sweep_options *options,
+keep_list(struct mr_sweep *sweep, const struct mr_sweep_options *options,
 	struct mr_error *err)
 {
-	size_t count = options->limit_count;
+	size_t count = options->limit_count, kept = 0;
 	uint64_t *limits = malloc(count * sizeof(*limits));
-	enum mr_status st = MR_OK;
 
 	if (!limits)
 		return mr_fail_memory(err);
 	memcpy(limits, options->limits, count * sizeof(*limits));
 	qsort(limits, count, sizeof(*limits), by_value);
-	for (size_t i = 0; i < count && !st; i++)
+	for (size_t i = 0; i < count; i++)
 		if (!i || limits[i] != limits[i - 1])
-			st = mr_group_add_lane(group, limits[i], limits[i], err);
-	free(limits);
-	return st;
+			limits[kept++] = limits[i];
+	sweep->list = limits;
+	sweep->set.list = limits;
+	sweep->set.count = kept;
+	return MR_OK;
 }
 
 static enum mr_status
 set_limits(struct mr_sweep *sweep, const struct mr_sweep_options *options,
 	struct mr_error *err)
 {
-	struct mr_scene *scene = &sweep->scene;
-	struct mr_group *group;
-	enum mr_status st;
+	struct mr_limit_set *set = &sweep->set;
 
 	sweep->is_list = options->limits;
 	sweep->find_resolution = !sweep->is_list && !options->resolution;
 	sweep->to = options->to;
-	scene->grid_from = options->from;
-	scene->resolution = options->resolution ? options->resolution : 1;
+	set->from = options->from;
+	set->step = options->resolution ? options->resolution : 1;
 	if (sweep->is_list ? !options->limit_count : options->from > options->to)
 		return mr_fail(err, MR_EINVAL, "there are no limits between from and to");
-	if (!sweep->is_list && sweep->to != MR_UNLIMITED)
-		sweep->to -= (sweep->to - options->from) % scene->resolution;
+	if (sweep->is_list)
+		return keep_list(sweep, options, err);
+	if (sweep->to != MR_UNLIMITED)
+		sweep->to -= (sweep->to - set->from) % set->step;
+	return MR_OK;
+}
+
+static enum mr_status
+start_groups(struct mr_sweep *sweep, const struct mr_policy *policy, struct mr_error *err)
+{
+	struct mr_scene *scene = &sweep->scene;
+	struct mr_group *group;
+	enum mr_status st;
+
+	sweep->memory_limit = policy->memory_limit;
+	if ((st = mr_ranks_init(&scene->ranks, policy, err)))
+		return st;
+	scene->grid_from = sweep->set.from;
+	scene->resolution = sweep->set.step;
 	scene->class_space = scene->slot_space = scene->word_space = 64;
 	group = mr_group_new(scene);
 	if (!group || (st = add_group(sweep, group, err))) {
 		mr_group_free(group);
 		return mr_fail_memory(err);
 	}
-	if (sweep->is_list)
-		return add_list(group, options, err);
-	return mr_group_add_lane(group, options->from, sweep->to, err);
+	if (!sweep->is_list)
+		return mr_group_add_lane(group, sweep->set.from, sweep->to, err);
+	for (size_t i = 0; i < sweep->set.count && !st; i++)
+		st = mr_group_add_lane(group, sweep->list[i], sweep->list[i], err);
+	return st;
+}
+
+static enum mr_status
+make_batches(struct mr_sweep *sweep, struct mr_error *err)
+{
+	for (int b = 0; b < 2; b++) {
+		struct mr_batch *batch = &sweep->batches[b];
+
+		if (sweep->by_runs)
+			batch->events = malloc(BATCH_MAX * sizeof(*batch->events));
+		else
+			batch->steps = malloc(BATCH_MAX * sizeof(*batch->steps));
+		if (!batch->events && !batch->steps)
+			return mr_fail_memory(err);
+	}
+	sweep->batch_size = sweep->by_runs ? BATCH_MAX : BATCH_MIN;
+	return MR_OK;
+}
+
+static enum mr_status
+start(struct mr_sweep *sweep, const struct mr_policy *policies, size_t count,
+	const struct mr_sweep_options *options, struct mr_error *err)
+{
+	enum mr_status st;
+
+	sweep->jobs = options->jobs ? options->jobs : 1;
+	sweep->help = options->help;
+	sweep->by_runs = count != 1 || !mr_core_is_plain(policies);
+	sweep->workers = calloc(sweep->jobs, sizeof(*sweep->workers));
+	if (!sweep->workers)
+		return mr_fail_memory(err);
+	if ((st = set_limits(sweep, options, err)) || (st = make_batches(sweep, err)))
+		return st;
+	return sweep->by_runs ? mr_spread_start(sweep, policies, count, err)
+			      : start_groups(sweep, policies, err);
 }
 
 enum mr_status
-mr_sweep_new(struct mr_sweep **out, const struct mr_policy *policy,
+mr_sweep_new_grid(struct mr_sweep **out, const struct mr_policy *policies, size_t count,
 	const struct mr_sweep_options *options, struct mr_error *err)
 {
 	struct mr_sweep *sweep;
 	enum mr_status st;
 
 	*out = NULL;
-	if (policy->kind == MR_POLICY_NONE || mr_policy_is_torch(policy))
-		return mr_fail(err, MR_EINVAL, "the policy %s has no cache limit",
-			mr_policy_name(policy));
-	if (!mr_core_is_plain(policy))
-		return mr_fail(err, MR_EINVAL,
-			"only mlx-cpu with round, on_full, clear_every and max_blocks as "
-			"they are by default can be swept");
+	if (!count)
+		return mr_fail(err, MR_EINVAL, "there is no policy to sweep");
+	for (size_t i = 0; i < count; i++)
+		if (policies[i].kind == MR_POLICY_NONE ||
+			mr_policy_is_torch(&policies[i]))
+			return mr_fail(err, MR_EINVAL, "the policy %s has no cache limit",
+				mr_policy_name(&policies[i]));
 	sweep = calloc(1, sizeof(*sweep));
 	if (!sweep)
 		return mr_fail_memory(err);
-	sweep->jobs = options->jobs ? options->jobs : 1;
-	sweep->help = options->help;
-	sweep->batch_size = BATCH_MIN;
-	sweep->memory_limit = policy->memory_limit;
-	sweep->workers = calloc(sweep->jobs, sizeof(*sweep->workers));
-	for (int b = 0; b < 2; b++)
-		sweep->batches[b].steps = malloc(BATCH_MAX * sizeof(struct mr_step));
-	if (!sweep->workers || !sweep->batches[0].steps || !sweep->batches[1].steps) {
-		st = mr_fail_memory(err);
-		goto out;
-	}
-	if (!(st = mr_ranks_init(&sweep->scene.ranks, policy, err)))
-		st = set_limits(sweep, options, err);
-out:
+	st = start(sweep, policies, count, options, err);
 	if (st)
 		mr_sweep_free(sweep);
 	else
 		*out = sweep;
 	return st;
+}
+
+enum mr_status
+mr_sweep_new(struct mr_sweep **out, const struct mr_policy *policy,
+	const struct mr_sweep_options *options, struct mr_error *err)
+{
+	return mr_sweep_new_grid(out, policy, 1, options, err);
 }
 
 static void
@@ -482,9 +562,12 @@ mr_sweep_free(struct mr_sweep *sweep)
 		free_list(sweep->workers[j].done);
 		free_list(sweep->workers[j].spare);
 	}
+	mr_spread_free(sweep);
 	mr_ranks_fini(&sweep->scene.ranks);
-	free(sweep->batches[0].steps);
-	free(sweep->batches[1].steps);
+	for (int b = 0; b < 2; b++) {
+		free(sweep->batches[b].steps);
+		free(sweep->batches[b].events);
+	}
 	free(sweep->workers);
 	free(sweep->groups);
 	free(sweep->points);

@@ -9,9 +9,13 @@
 
 #include "memreplay/sweep.h"
 #include "sim/group.h"
+#include "sim/runs.h"
+
+#define MR_SWEEP_POINTS 512 /* of a grid whose resolution is not given */
 
 struct mr_batch {
-	struct mr_step *steps;
+	struct mr_step *steps;   /* for groups, or... */
+	struct mr_event *events; /* ...for runs */
 	size_t count;
 	uint32_t slot_count; /* so far */
 	bool last;           /* the source has no more */
@@ -20,6 +24,7 @@ struct mr_batch {
 struct mr_worker {
 	struct mr_group *done;  /* advanced to the end of the batch */
 	struct mr_group *spare; /* memory of groups out of use */
+	struct mr_run *runs;    /* advanced to the end of the batch */
 	uint64_t state_events;
 	struct mr_error failure; /* MR_OK: none */
 };
@@ -32,6 +37,13 @@ struct mr_sweep {
 	uint64_t events, mallocs, frees, requested_bytes, ignored_limits;
 	uint64_t memory_limit;
 	uint64_t state_events;
+
+	/* A sweep is by groups or by runs. */
+	bool by_runs;
+	struct mr_run *runs;
+	size_t run_count;
+	struct mr_limit_set set;
+	uint64_t *list; /* of the set */
 
 	struct mr_group **groups;
 	size_t group_count;

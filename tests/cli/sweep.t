@@ -73,3 +73,9 @@ $ memreplay tune --weights=1 small.jsonl small.jsonl
 $ memreplay tune --expect "hits>=100" small.jsonl > /dev/null
 ! memreplay: expected hits>=100, found 2
 ? 3
+
+$ memreplay sweep --policy=mlx-metal --limits=0,1K,unlimited --format=csv small.jsonl | cut -d, -f1-6
+trace,cache_limit,valid_from,valid_to,gap_proved,events
+small.jsonl,0,0,1,0,19
+small.jsonl,1024,511,5000,0,19
+small.jsonl,,5300,,1,19

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/spread.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "sim/runs.h"
+
+static void
+push(struct mr_run **list, struct mr_run *run)
+{
+	run->next = *list;
+	*list = run;
+}
+
+static void
+add(struct mr_sweep *sweep, struct mr_run *run)
+{
+	push(&sweep->runs, run);
+	sweep->run_count++;
+}
+
+enum mr_status
+mr_spread_start(struct mr_sweep *sweep, const struct mr_policy *policies, size_t count,
+	struct mr_error *err)
+{
+	const struct mr_limit_set *set = &sweep->set;
+	uint64_t first = set->list ? set->list[0] : set->from;
+	uint64_t last = set->list ? set->list[set->count - 1] : sweep->to;
+
+	for (size_t i = 0; i < count; i++) {
+		struct mr_run *run = mr_run_new(&policies[i], i, first, last, err);
+
+		if (!run)
+			return MR_ENOMEM;
+		add(sweep, run);
+	}
+	return MR_OK;
+}
+
+void
+mr_spread_begin(struct mr_sweep *sweep)
+{
+	for (struct mr_run *run = sweep->runs, *next; run; run = next) {
+		next = run->next;
+		mr_crew_add(&sweep->crew, &run->task);
+	}
+	sweep->runs = NULL;
+	sweep->run_count = 0;
+}
+
+void
+mr_spread_advance(void *context, unsigned number, struct mr_task *task)
+{
+	struct mr_sweep *sweep = context;
+	struct mr_worker *worker = &sweep->workers[number];
+	const struct mr_batch *batch = sweep->current;
+	struct mr_run *run = (struct mr_run *)task, *low = NULL;
+
+	if (!worker->failure.status)
+		worker->failure.status = mr_run_advance(run, &sweep->set, batch->events,
+			batch->count, &low, &worker->failure);
+	worker->state_events += batch->count;
+	push(&worker->runs, run);
+	if (low)
+		mr_crew_add(&sweep->crew, &low->task);
+}
+
+/* Whether limits of the grid, which got coarser, are left to the run. */
+static bool
+thin(struct mr_run *run, const struct mr_limit_set *set)
+{
+	uint64_t last = run->last;
+
+	if (!mr_limit_up(set, run->first, &run->first))
+		return false;
+	if (last != MR_UNLIMITED && !mr_limit_below(set, last + 1, &run->last))
+		return false;
+	return run->first <= run->last;
+}
+
+/* Doubles the resolution until each policy has few enough points. */
+static void
+coarsen(struct mr_sweep *sweep)
+{
+	struct mr_limit_set *set = &sweep->set;
+	struct mr_run *runs = sweep->runs, *next;
+	uint64_t top = 0, from, to, step = set->step;
+
+	for (struct mr_run *run = runs; run; run = run->next) {
+		mr_sim_valid_range(run->sim, &from, &to);
+		if (run->last == MR_UNLIMITED && from > top)
+			top = from;
+	}
+	while (top > set->from && (top - set->from) / step > MR_SWEEP_POINTS)
+		step *= 2;
+	if (step == set->step)
+		return;
+	set->step = step;
+	sweep->runs = NULL;
+	sweep->run_count = 0;
+	for (struct mr_run *run = runs; run; run = next) {
+		next = run->next;
+		if (thin(run, set))
+			add(sweep, run);
+		else
+			mr_run_free(run);
+	}
+}
+
+enum mr_status
+mr_spread_gather(struct mr_sweep *sweep, struct mr_error *err)
+{
+	for (unsigned j = 0; j < sweep->jobs; j++) {
+		struct mr_run *run = sweep->workers[j].runs, *next;
+
+		sweep->workers[j].runs = NULL;
+		for (; run; run = next) {
+			next = run->next;
+			add(sweep, run);
+		}
+	}
+	if (sweep->find_resolution)
+		coarsen(sweep);
+	if (sweep->run_count > MR_RUNS_MOST)
+		return mr_fail(err, MR_EINVAL,
+			"limits behave in more than %d ways under this policy: try fewer",
+			MR_RUNS_MOST);
+	return MR_OK;
+}
+
+/* How many points a run gets; see mr_sweep_points(). */
+static size_t
+points_of(const struct mr_sweep *sweep, const struct mr_run *run)
+{
+	const struct mr_limit_set *set = &sweep->set;
+	size_t count = 0;
+
+	if (!set->list && (set->step == 1 || run->last == MR_UNLIMITED))
+		return 1;
+	if (!set->list)
+		return (run->last - run->first) / set->step + 1;
+	for (size_t i = 0; i < set->count; i++)
+		count += set->list[i] >= run->first && set->list[i] <= run->last;
+	return count;
+}
+
+enum mr_status
+mr_spread_points(struct mr_sweep *sweep, struct mr_error *err)
+{
+	size_t total = 0;
+
+	for (const struct mr_run *run = sweep->runs; run; run = run->next)
+		total += points_of(sweep, run);
+	free(sweep->points);
+	sweep->points = malloc((total + 1) * sizeof(*sweep->points));
+	if (!sweep->points)
+		return mr_fail_memory(err);
+	sweep->point_count = 0;
+	for (const struct mr_run *run = sweep->runs; run; run = run->next) {
+		uint64_t limit = run->first;
+
+		for (size_t left = points_of(sweep, run); left; left--) {
+			struct mr_point *point = &sweep->points[sweep->point_count++];
+
+			mr_run_point(run, limit, point);
+			if (left > 1)
+				(void)mr_limit_up(&sweep->set, limit + 1, &limit);
+		}
+	}
+	return MR_OK;
+}
+
+static void
+free_list(struct mr_run *run)
+{
+	while (run) {
+		struct mr_run *next = run->next;
+
+		mr_run_free(run);
+		run = next;
+	}
+}
+
+void
+mr_spread_free(struct mr_sweep *sweep)
+{
+	free_list(sweep->runs);
+	for (unsigned j = 0; sweep->workers && j < sweep->jobs; j++)
+		free_list(sweep->workers[j].runs);
+	free(sweep->list);
+}
