@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/units.h"
 #include "cli/command.h"
 #include "cli/limits.h"
@@ -9,6 +10,7 @@
 #include "cli/setup.h"
 #include "cli/source.h"
 #include "cli/torch.h"
+#include "cli/vary.h"
 #include "cli/walk.h"
 #include "report/curve.h"
 #include "report/result.h"
@@ -16,6 +18,7 @@
 struct options {
 	struct mr_source_options input;
 	struct mr_policy_options policy;
+	struct mr_vary_options vary;
 	struct mr_sweep_group_options sweep;
 	struct mr_torch_options torch;
 	struct mr_format_options format;
@@ -25,6 +28,7 @@ struct options {
 static const struct mr_option_use uses[] = {
 	{&mr_source_other_group, offsetof(struct options, input)},
 	{&mr_policy_group, offsetof(struct options, policy)},
+	{&mr_vary_group, offsetof(struct options, vary)},
 	{&mr_sweep_group, offsetof(struct options, sweep)},
 	{&mr_torch_group, offsetof(struct options, torch)},
 	{&mr_format_group, offsetof(struct options, format)},
@@ -60,74 +64,116 @@ print_curve(struct job *job, const struct mr_curve *curve, struct mr_error *err)
 		return mr_curve_json(curve, job->out, err);
 	case MR_OUTPUT_CSV:
 		if (first)
-			mr_curve_csv_names(job->out);
+			mr_curve_csv_names(curve, job->out);
 		mr_curve_csv(curve, job->out);
 		break;
 	}
 	return MR_OK;
 }
 
+/* Shows the points of one variant, which are the caller's to change. */
 static int
-show(struct job *job, struct mr_source *input, const struct mr_setup *setup,
-	struct mr_sweep *sweep)
+show(struct job *job, struct mr_source *input, const struct mr_variants *variants,
+	struct mr_sweep *sweep, struct mr_point *points, size_t count)
 {
+	const struct mr_variant *variant = &variants->items[points->policy];
 	struct mr_sweep_summary summary;
 	struct mr_doc doc = {0};
-	struct mr_curve curve = {
-		.path = mr_path_name(input->path), .doc = &doc, .summary = &summary};
-	const struct mr_point *points;
-	struct mr_point *copy;
-	enum mr_status st;
-	int status = MR_EXIT_DONE;
+	struct mr_curve curve = {.path = mr_path_name(input->path),
+		.doc = &doc,
+		.summary = &summary,
+		.points = points,
+		.count = count,
+		.varied = (const char *const *)variant->texts,
+		.varied_count = variants->varied};
+	int status = mr_point_expects_check(job->expects, points, count);
 
 	mr_sweep_summary(sweep, &summary);
-	if (mr_sweep_points(sweep, &points, &curve.count, &input->err))
+	if (job->limits->is_auto)
+		curve.count = mr_limits_thin(points, count);
+	mr_doc_add_trace(&doc, input->path, input->reader);
+	mr_doc_add_policy(&doc, &variant->setup.policy);
+	if (print_curve(job, &curve, &input->err))
+		status = mr_source_failed(input);
+	mr_doc_fini(&doc);
+	return status;
+}
+
+static int
+show_all(struct job *job, struct mr_source *input, const struct mr_variants *variants,
+	struct mr_sweep *sweep)
+{
+	const struct mr_point *points;
+	struct mr_point *copy;
+	int worst = MR_EXIT_DONE;
+	size_t count, own;
+
+	if (mr_sweep_points(sweep, &points, &count, &input->err))
 		return mr_source_failed(input);
-	copy = malloc(curve.count * sizeof(*copy));
+	copy = malloc(count * sizeof(*copy));
 	if (!copy) {
 		mr_say("out of memory");
 		return MR_EXIT_FAILED;
 	}
-	memcpy(copy, points, curve.count * sizeof(*copy));
-	curve.points = copy;
-	status = mr_point_expects_check(job->expects, copy, curve.count);
-	if (job->limits->is_auto)
-		curve.count = mr_limits_thin(copy, curve.count);
-	mr_doc_add_trace(&doc, input->path, input->reader);
-	mr_doc_add_policy(&doc, &setup->policy);
-	st = print_curve(job, &curve, &input->err);
-	if (st)
-		status = mr_source_failed(input);
-	mr_doc_fini(&doc);
+	memcpy(copy, points, count * sizeof(*copy));
+	for (size_t i = 0; i < count && worst != MR_EXIT_FAILED; i += own) {
+		int status;
+
+		for (own = 1;
+			i + own < count && points[i + own].policy == points[i].policy;)
+			own++;
+		status = show(job, input, variants, sweep, copy + i, own);
+		if (status == MR_EXIT_FAILED || worst == MR_EXIT_DONE)
+			worst = status;
+	}
 	free(copy);
-	return status;
+	return worst;
+}
+
+/* A sweep under every variant. Returns what the library says. */
+static enum mr_status
+make_sweep(struct mr_sweep **out, const struct mr_variants *variants,
+	const struct mr_sweep_options *options, struct mr_error *err)
+{
+	struct mr_policy *policies = malloc(variants->count * sizeof(*policies));
+	enum mr_status st;
+
+	if (!policies)
+		return mr_fail_memory(err);
+	for (size_t i = 0; i < variants->count; i++)
+		policies[i] = variants->items[i].setup.policy;
+	st = mr_sweep_new_grid(out, policies, variants->count, options, err);
+	free(policies);
+	return st;
 }
 
 static int
 sweep_trace(struct job *job, const char *path)
 {
 	const struct options *options = job->options;
+	const struct mr_sweep_options *how = &job->limits->options;
+	struct mr_variants variants = {0};
 	struct mr_sweep *sweep = NULL;
 	struct mr_source input;
-	struct mr_setup setup;
 	int status = mr_source_open(&input, path, &options->input);
 
 	if (status)
 		return status;
-	if (mr_setup_make(&setup, &options->policy, NULL, mr_reader_header(input.reader),
-		    &input.err) ||
-		mr_sweep_new(&sweep, &setup.policy, &job->limits->options, &input.err)) {
+	if (mr_variants_make(&variants, &options->vary, &options->policy,
+		    mr_reader_header(input.reader), &input.err) ||
+		make_sweep(&sweep, &variants, how, &input.err)) {
 		status = mr_source_failed(&input);
 		goto out;
 	}
-	if (job->limits->options.resolution == 1)
+	if (how->resolution == 1 && variants.count == 1)
 		mr_walk_estimate(
-			path, &options->input, &setup.policy, &job->limits->options);
+			path, &options->input, &variants.items[0].setup.policy, how);
 	status = mr_walk(sweep, &input);
 	if (!status)
-		status = show(job, &input, &setup, sweep);
+		status = show_all(job, &input, &variants, sweep);
 out:
 	mr_sweep_free(sweep);
+	mr_variants_fini(&variants);
 	mr_source_close(&input);
 	return status;
 }
@@ -137,7 +183,7 @@ static int
 sweep_all(struct job *job, char **paths)
 {
 	bool json = job->options->format.format == MR_OUTPUT_JSON;
-	bool several = paths[1];
+	bool several = paths[1] || job->options->vary.texts.count;
 	int worst = MR_EXIT_DONE;
 
 	if (several && json)
@@ -203,7 +249,7 @@ run(const struct mr_command *self, int argc, char **argv)
 	struct options options = {0}; /* what is no option too */
 	struct mr_limits limits = {0};
 	struct mr_point_expects expects;
-	struct mr_setup unused;
+	struct mr_variants unused = {0};
 	struct job job = {.options = &options, .limits = &limits, .expects = &expects};
 	struct mr_error err;
 	int status;
@@ -215,13 +261,14 @@ run(const struct mr_command *self, int argc, char **argv)
 		return sweep_torch(self, &options, operands);
 	if (mr_limits_make(&limits, &options.sweep, &err) ||
 		mr_point_expects_parse(&expects, &options.expect, &err) ||
-		mr_setup_make(&unused, &options.policy, NULL, NULL, &err)) {
+		mr_variants_make(&unused, &options.vary, &options.policy, NULL, &err)) {
 		status = mr_say_usage(self->name, "%s: %s", self->name, err.text);
 	} else {
 		limits.options.help = mr_walk_help;
 		options.input.ahead = limits.options.jobs > 1;
 		status = sweep_and_print(&job, operands);
 	}
+	mr_variants_fini(&unused);
 	mr_limits_fini(&limits);
 	return status;
 }

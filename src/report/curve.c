@@ -180,6 +180,8 @@ mr_curve_table(const struct mr_curve *curve, const struct mr_screen *screen, FIL
 	char text[MR_TEXT_SIZE];
 
 	mr_print_safe(curve->path, out);
+	for (size_t i = 0; i < curve->varied_count; i++)
+		fprintf(out, "%s%s", i ? ", " : " with ", curve->varied[i]);
 	fprintf(out, ": %s events, %zu points",
 		mr_count_print(text, curve->summary->events), curve->count);
 	if (curve->summary->resolution > 1)
@@ -328,12 +330,16 @@ in_csv(const struct mr_metric *metric)
 }
 
 void
-mr_curve_csv_names(FILE *out)
+mr_curve_csv_names(const struct mr_curve *curve, FILE *out)
 {
 	size_t count;
 	const struct mr_metric *metrics = mr_metrics(&count);
 
-	fputs("trace,cache_limit,valid_from,valid_to,gap_proved", out);
+	fputs("trace", out);
+	for (size_t i = 0; i < curve->varied_count; i++)
+		fprintf(out, ",%.*s", (int)strcspn(curve->varied[i], "="),
+			curve->varied[i]);
+	fputs(",cache_limit,valid_from,valid_to,gap_proved", out);
 	for (size_t i = 0; i < count; i++)
 		if (in_csv(&metrics[i]))
 			fprintf(out, ",%s", metrics[i].name);
@@ -360,6 +366,10 @@ mr_curve_csv(const struct mr_curve *curve, FILE *out)
 		const struct mr_point *point = &curve->points[i];
 
 		mr_csv_text(out, curve->path);
+		for (size_t v = 0; v < curve->varied_count; v++) {
+			putc(',', out);
+			mr_csv_text(out, strchr(curve->varied[v], '=') + 1);
+		}
 		csv_limit(out, point->cache_limit);
 		csv_limit(out, point->valid_from);
 		csv_limit(out, point->valid_to);

@@ -18,6 +18,8 @@ struct mr_curve {
 	const struct mr_point *points;
 	size_t count;
 	const struct mr_sweep_summary *summary;
+	const char *const *varied; /* "KNOB=VALUE" of each knob that is varied */
+	size_t varied_count;
 };
 
 /*
@@ -35,7 +37,7 @@ MR_MUST_CHECK enum mr_status mr_curve_json(
 	const struct mr_curve *curve, FILE *out, struct mr_error *err);
 
 /* Prints the CSV line of column names, and the lines of a curve. */
-void mr_curve_csv_names(FILE *out);
+void mr_curve_csv_names(const struct mr_curve *curve, FILE *out);
 void mr_curve_csv(const struct mr_curve *curve, FILE *out);
 
 /* A place where more cache means fewer hits. */
