@@ -5,6 +5,8 @@
 
 . "${top_srcdir:=.}/tests/tap.sh"
 tests='tests/check_sim tests/check_alloc tests/check_detail'
+torch='tests/check_torch tests/torch.sh'
+programs="$tests tests/check_torch memreplay"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -223,7 +225,7 @@ killed() {
 		return 1
 	fi
 	status=1
-	if ! make -C "$scratch/build" $tests >"$scratch/log" 2>&1; then
+	if ! make -C "$scratch/build" $programs >"$scratch/log" 2>&1; then
 		tail -n 20 "$scratch/log"
 	elif timeout 100 make -C "$scratch/build" check-TESTS \
 		TESTS="$tests" >"$scratch/log" 2>&1; then
@@ -236,11 +238,12 @@ killed() {
 }
 
 prepare() {
+	[ ! -d "$top_srcdir/../shared" ] || ln -s "$top_srcdir/../shared" "$scratch"
 	mkdir "$scratch/build" && cp -R "$top_srcdir" "$scratch/source" &&
 		rm -rf "$scratch/source/build" "$scratch"/source/build-[!a]* &&
 		(cd "$scratch/build" && ../source/configure -q CFLAGS=-O0) &&
-		make -C "$scratch/build" $tests &&
-		make -C "$scratch/build" check-TESTS TESTS="$tests"
+		make -C "$scratch/build" $programs &&
+		make -C "$scratch/build" check-TESTS TESTS="$tests $torch"
 }
 
 top_srcdir=$(cd "$top_srcdir" && pwd)
@@ -250,4 +253,13 @@ mutants >"$scratch/mutants"
 while read -r file && read -r what && read -r script; do
 	ok "killed: $what" killed "$file" "$script"
 done <"$scratch/mutants"
+# PyTorch's rules, four lines each: before the others the test that is to notice,
+# recordings where they exercise the rule, otherwise the random programs
+while read -r tests && read -r file && read -r what && read -r script; do
+	if [ "$tests" = tests/torch.sh ] && [ ! -e "$scratch/shared/torch" ]; then
+		skip "killed: $what" "the recordings are not there"
+	else
+		ok "killed by $tests: $what" killed "$file" "$script"
+	fi
+done <"$top_srcdir/tests/torch.mutants"
 end_tests

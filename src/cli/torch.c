@@ -247,6 +247,7 @@ mr_torch_run_simulate(const struct mr_torch_call *call)
 		mr_doc_begin(&doc, "addresses", 0);
 		mr_doc_bytes(&doc, "lowest_peak_reserved_bytes", low);
 		mr_doc_bytes(&doc, "highest_peak_reserved_bytes", high);
+		mr_doc_add_torch_timeline(&doc, &whatif);
 		mr_doc_add_torch_shortage(&doc, &whatif, &of);
 		status = mr_print_doc(&doc, call->format);
 		mr_doc_fini(&doc);

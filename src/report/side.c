@@ -98,7 +98,7 @@ text_of(const cJSON *object, const char *name)
 static bool
 is_whole(double number)
 {
-	return number >= 0 && number <= MOST_WHOLE && floor(number) >= number;
+	return number >= 0 && number <= MOST_WHOLE && (double)(uint64_t)number >= number;
 }
 
 /* Reads a metric into the result, if it is there. */

@@ -218,3 +218,20 @@ mr_doc_add_torch_shortage(struct mr_doc *doc, const struct mr_torch_whatif *what
 		mr_doc_none(doc, "asked_for_by");
 	add_holders(doc, shortage);
 }
+
+void
+mr_doc_add_torch_timeline(struct mr_doc *doc, const struct mr_torch_whatif *whatif)
+{
+	mr_doc_begin(doc, "timeline", 6);
+	for (size_t i = 0; i < whatif->sample_count; i++) {
+		const struct mr_torch_sample *sample = &whatif->samples[i];
+
+		mr_doc_count(doc, "event", sample->event);
+		mr_doc_bytes(doc, "reserved_bytes", sample->reserved);
+		mr_doc_bytes(doc, "allocated_bytes", sample->allocated);
+		mr_doc_bytes(doc, "requested_bytes", sample->requested);
+		mr_doc_ratio(doc, "fragmentation", sample->reserved - sample->allocated,
+			sample->reserved);
+		mr_doc_bytes(doc, "peak_reserved_bytes", sample->peak_reserved);
+	}
+}

@@ -25,6 +25,9 @@ void mr_doc_add_torch_verdict(struct mr_doc *doc, const struct mr_torch_verdict 
 void mr_doc_add_torch_shortage(struct mr_doc *doc, const struct mr_torch_whatif *whatif,
 	const struct mr_torch_case *of);
 
+/* Begins the section "timeline": memory from time to time, and its fragmentation. */
+void mr_doc_add_torch_timeline(struct mr_doc *doc, const struct mr_torch_whatif *whatif);
+
 /*
  * Why a recording can differ from the rules: the reasons that hold here, so many,
  * in texts of the caller's.

@@ -207,6 +207,7 @@ mr_torch_case_snapshot(struct mr_torch_case *out, struct mr_snapshot *snapshot,
 	if ((st = mr_snapshot_find_device(snapshot, &out->device, text, err)) ||
 		(st = copy_events(out, err)) || (st = copy_segments(out, err)))
 		return st;
+	out->recording.settings.memory = MR_UNLIMITED;
 	out->settings_known = snapshot->settings != NULL;
 	if (out->settings_known)
 		read_settings(&out->recording.settings, snapshot->settings);

@@ -90,6 +90,48 @@ describe(struct mr_torch_shortage *out, const struct mr_torch *torch)
 
 /* --- runs */
 
+static void
+sample(struct mr_torch_whatif *out, const struct mr_torch_run *run,
+	const struct mr_torch_script *script, uint64_t peak)
+{
+	const struct mr_torch_stats *stats = mr_torch_stats(run->torch);
+
+	out->samples[out->sample_count++] = (struct mr_torch_sample){
+		.event = run->at ? script->ops[run->at - 1].event + 1 : 0,
+		.reserved = stats->reserved,
+		.allocated = stats->allocated,
+		.requested = stats->requested,
+		.peak_reserved = peak > stats->reserved ? peak : stats->reserved,
+	};
+}
+
+/* Runs a script and looks at it from time to time. */
+static enum mr_status
+run_sampled(struct mr_torch_whatif *out, struct mr_torch_run *run,
+	const struct mr_torch_script *script, enum mr_torch_start start,
+	struct mr_error *err)
+{
+	enum mr_status st = mr_torch_run_begin(run, script, start, err);
+	uint64_t peak = 0;
+
+	if (!st)
+		sample(out, run, script, 0);
+	while (!st && run->at < script->op_count && !run->oom) {
+		size_t next = (size_t)((double)script->op_count *
+			(double)out->sample_count / MR_TORCH_SAMPLES);
+		uint64_t reserved;
+
+		st = mr_torch_run_step(run, script, &script->ops[run->at++], err);
+		reserved = mr_torch_stats(run->torch)->reserved;
+		peak = reserved > peak ? reserved : peak;
+		if (st || (run->at < next && run->at < script->op_count && !run->oom))
+			continue;
+		sample(out, run, script, peak);
+		peak = 0;
+	}
+	return st;
+}
+
 enum mr_status
 mr_torch_whatif(struct mr_torch_whatif *out, const struct mr_torch_script *script,
 	const struct mr_torch_settings *settings, enum mr_torch_start start,
@@ -100,7 +142,7 @@ mr_torch_whatif(struct mr_torch_whatif *out, const struct mr_torch_script *scrip
 
 	memset(out, 0, sizeof(*out));
 	if (!st)
-		st = mr_torch_run_script(&run, script, start, err);
+		st = run_sampled(out, &run, script, start, err);
 	if (!st) {
 		mr_torch_run_result(&run, &out->result);
 		if (run.oom) {

@@ -32,9 +32,20 @@ struct mr_torch_shortage {
 	struct mr_torch_holder holders[MR_TORCH_HOLDERS]; /* most unused first */
 };
 
+/* How memory was at a moment, and the most that was reserved up to it. */
+struct mr_torch_sample {
+	uint64_t event; /* in the recording; 0: before the first */
+	uint64_t reserved, allocated, requested;
+	uint64_t peak_reserved; /* since the sample before */
+};
+
+#define MR_TORCH_SAMPLES 20
+
 struct mr_torch_whatif {
 	struct mr_result result;
-	struct mr_torch_shortage shortage; /* if result.ooms */
+	size_t sample_count;
+	struct mr_torch_sample samples[MR_TORCH_SAMPLES + 1]; /* evenly apart */
+	struct mr_torch_shortage shortage;                    /* if result.ooms */
 	uint32_t oom_index; /* event in the recording, 0 is the first; if so */
 	bool oom_before;    /* it was an older block, before the first event */
 };
