@@ -14,7 +14,7 @@ $ memreplay verify --set extra=32 $top_srcdir/traces/toy_torch.pickle.gz >/dev/n
 ? 3
 
 # memory runs out: what was asked for, and by whom
-$ memreplay simulate --alloc-conf= --set memory=255M --expect=ooms==0 $top_srcdir/traces/toy_torch.pickle.gz | grep -E 'requested_bytes|asked_for_by'
+$ memreplay simulate --alloc-conf= --set memory=255M --expect=ooms==0 $top_srcdir/traces/toy_torch.pickle.gz | grep -E '^  (requested_bytes|asked_for_by)'
 ~ requested_bytes
 ~ requested_bytes
 ~ train.py:38 forward < train.py:50 step < train.py:61 main
