@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/units.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/saving.h"
 #include "cli/setup.h"
 #include "cli/source.h"
 #include "cli/torch.h"
@@ -13,6 +16,7 @@
 #include "memreplay/sim.h"
 #include "report/detail.h"
 #include "report/finding.h"
+#include "report/page.h"
 #include "report/result.h"
 
 struct options {
@@ -26,6 +30,8 @@ struct options {
 		const char *clear_at;
 		int findings; /* enum when */
 		struct mr_number jobs;
+		const char *plot;
+		int figure; /* enum mr_figure_kind */
 	} own;
 };
 
@@ -57,8 +63,16 @@ static const struct mr_option own_rows[] = {
 		.offset = offsetof(struct own_options, jobs),
 		.help = "accepted for the sake of scripts; one trace under one policy is "
 			"one core's work"},
+	{MR_OPTION_TEXT, 0, "plot", "FILE", .offset = offsetof(struct own_options, plot),
+		.help = "also draw a picture, by gnuplot; FILE ends in .svg, .png or "
+			".pdf"},
+	{MR_OPTION_CHOICE, 0, "figure", "NAME", "course", .choices = mr_picture_name,
+		.offset = offsetof(struct own_options, figure),
+		.help = "which picture --plot draws: memory over events or over time, "
+			"hit rates, mallocs or bytes by size, how long blocks live or "
+			"stay cached"},
 };
-static const struct mr_option_group own = {"Simulation options", own_rows, 3};
+static const struct mr_option_group own = {"Simulation options", own_rows, 5};
 
 static const struct mr_option_use uses[] = {
 	{&mr_source_group, offsetof(struct options, input)},
@@ -75,6 +89,7 @@ static const struct mr_option_use uses[] = {
 struct feed {
 	struct mr_detail *detail;       /* of the first reading */
 	struct mr_diagnosis *diagnosis; /* of the second */
+	struct mr_watch *watch;         /* around detail, for a picture; or NULL */
 	struct mr_clear_at clear;
 };
 
@@ -82,6 +97,8 @@ static enum mr_status
 carry_out(struct feed *feed, const struct mr_event *events, size_t count,
 	struct mr_error *err)
 {
+	if (feed->watch)
+		return mr_watch_run(feed->watch, events, count, err);
 	if (feed->detail)
 		return mr_detail_run(feed->detail, events, count, err);
 	return mr_diagnosis_run(feed->diagnosis, events, count, err);
@@ -224,24 +241,84 @@ conclude(struct mr_source *input, const struct mr_setup *setup, struct mr_detail
 	return status;
 }
 
+/* Draws what was watched. Returns an exit status. */
+static int
+draw(struct mr_saving *saving, const struct mr_source *input,
+	const struct mr_setup *setup, struct mr_watch *watch,
+	const struct options *options)
+{
+	const struct mr_subject subject = {
+		.name = input->path, .policy = setup->policy, .watch = watch};
+	enum mr_plot_format format;
+	struct mr_error err;
+	size_t length;
+	char *picture;
+	int status;
+
+	mr_watch_finish(watch);
+	if (mr_plot_format_of(&format, options->own.plot, &err) ||
+		mr_picture_draw(&subject, (enum mr_figure_kind)options->own.figure,
+			format, environ, &picture, &length, &err))
+		return mr_say_error(NULL, &err);
+	status = mr_saving_finish(saving, picture, length);
+	free(picture);
+	return status;
+}
+
 static int
 run_trace(struct mr_source *input, const struct options *options,
 	const struct mr_expects *expects)
 {
 	struct feed feed = {.clear.phase = options->own.clear_at};
+	struct mr_saving saving = {0};
 	struct mr_setup setup;
-	int status;
+	enum mr_status st;
+	int status = MR_EXIT_DONE;
 
 	if (mr_setup_make(&setup, &options->policy, &options->limits,
-		    mr_reader_header(input->reader), &input->err) ||
-		mr_detail_new(
-			&feed.detail, &setup.policy, setup.keep_limits, &input->err))
+		    mr_reader_header(input->reader), &input->err))
 		return mr_source_failed(input);
-	status = mr_source_each(input, take, &feed);
+	if (options->own.plot && (status = mr_saving_open(&saving, options->own.plot)))
+		return status;
+	if (options->own.plot)
+		st = mr_watch_new(
+			&feed.watch, &setup.policy, setup.keep_limits, &input->err);
+	else
+		st = mr_detail_new(
+			&feed.detail, &setup.policy, setup.keep_limits, &input->err);
+	if (!st && feed.watch)
+		feed.detail = feed.watch->detail;
+	status = st ? mr_source_failed(input) : mr_source_each(input, take, &feed);
+	if (!status && feed.watch)
+		status = draw(&saving, input, &setup, feed.watch, options);
 	if (!status)
 		status = conclude(input, &setup, feed.detail, options, expects);
-	mr_detail_free(feed.detail);
+	if (feed.watch)
+		mr_watch_free(feed.watch);
+	else
+		mr_detail_free(feed.detail);
+	mr_saving_abort(&saving);
 	return status;
+}
+
+/* Whether --plot goes with the rest; says why not. */
+static bool
+check_plot(const struct mr_command *self, const struct options *options)
+{
+	enum mr_plot_format format;
+	struct mr_error err;
+
+	if (options->own.plot && mr_setup_is_torch(&options->policy)) {
+		mr_say_usage(self->name,
+			"%s: --plot: there are no pictures of PyTorch's policies",
+			self->name);
+		return false;
+	}
+	if (options->own.plot && mr_plot_format_of(&format, options->own.plot, &err)) {
+		mr_say_usage(self->name, "%s: --plot: %s", self->name, err.text);
+		return false;
+	}
+	return true;
 }
 
 static int
@@ -257,6 +334,8 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
+	if (!check_plot(self, &options))
+		return MR_EXIT_USAGE;
 	if (mr_setup_is_torch(&options.policy) &&
 		mr_torch_is_snapshot(operands[0], &options.input))
 		return mr_torch_run_simulate(&(struct mr_torch_call){

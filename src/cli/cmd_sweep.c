@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/curves.h"
 #include "cli/limits.h"
 #include "cli/output.h"
 #include "cli/setup.h"
@@ -23,7 +24,15 @@ struct options {
 	struct mr_torch_options torch;
 	struct mr_format_options format;
 	struct mr_expect_options expect;
+	const char *plot;
 };
+
+static const struct mr_option plot_rows[] = {
+	{MR_OPTION_TEXT, 0, "plot", "FILE", .offset = offsetof(struct options, plot),
+		.help = "also draw the curves, by gnuplot; FILE ends in .svg, .png or "
+			".pdf"},
+};
+static const struct mr_option_group plot_group = {"Output options", plot_rows, 1};
 
 static const struct mr_option_use uses[] = {
 	{&mr_source_other_group, offsetof(struct options, input)},
@@ -33,6 +42,7 @@ static const struct mr_option_use uses[] = {
 	{&mr_torch_group, offsetof(struct options, torch)},
 	{&mr_format_group, offsetof(struct options, format)},
 	{&mr_point_expect_group, offsetof(struct options, expect)},
+	{&plot_group, 0},
 	{0},
 };
 
@@ -43,6 +53,7 @@ struct job {
 	const struct mr_point_expects *expects;
 	FILE *out;    /* in memory until all is done: no half results */
 	size_t shown; /* curves printed so far */
+	struct mr_curves curves;
 };
 
 static enum mr_status
@@ -88,6 +99,9 @@ show(struct job *job, struct mr_source *input, const struct mr_variants *variant
 		.varied_count = variants->varied};
 	int status = mr_point_expects_check(job->expects, points, count);
 
+	if (job->options->plot &&
+		mr_curves_keep(&job->curves, &curve, &variant->setup.policy, &input->err))
+		return mr_source_failed(input);
 	mr_sweep_summary(sweep, &summary);
 	if (job->limits->is_auto)
 		curve.count = mr_limits_thin(points, count);
@@ -217,6 +231,9 @@ sweep_and_print(struct job *job, char **paths)
 		mr_say("out of memory");
 		status = MR_EXIT_FAILED;
 	}
+	if (status != MR_EXIT_FAILED && job->options->plot &&
+		mr_curves_save(&job->curves))
+		status = MR_EXIT_FAILED;
 	if (status != MR_EXIT_FAILED)
 		fwrite(text, 1, length, stdout);
 	free(text);
@@ -257,18 +274,27 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
+	if (mr_setup_is_torch(&options.policy) && options.plot)
+		return mr_say_usage(self->name,
+			"%s: --plot: there are no pictures of PyTorch's policies",
+			self->name);
 	if (mr_setup_is_torch(&options.policy))
 		return sweep_torch(self, &options, operands);
 	if (mr_limits_make(&limits, &options.sweep, &err) ||
 		mr_point_expects_parse(&expects, &options.expect, &err) ||
 		mr_variants_make(&unused, &options.vary, &options.policy, NULL, &err)) {
 		status = mr_say_usage(self->name, "%s: %s", self->name, err.text);
-	} else {
+	} else if (options.plot &&
+		mr_plot_format_of(&job.curves.format, options.plot, &err)) {
+		status = mr_say_usage(self->name, "%s: --plot: %s", self->name, err.text);
+	} else if (!options.plot ||
+		!(status = mr_saving_open(&job.curves.saving, options.plot))) {
 		limits.options.help = mr_walk_help;
 		options.input.ahead = limits.options.jobs > 1;
 		status = sweep_and_print(&job, operands);
 	}
 	mr_variants_fini(&unused);
+	mr_curves_fini(&job.curves);
 	mr_limits_fini(&limits);
 	return status;
 }

@@ -22,6 +22,7 @@ extern const struct mr_command mr_cmd_diff;
 extern const struct mr_command mr_cmd_info;
 extern const struct mr_command mr_cmd_record;
 extern const struct mr_command mr_cmd_replay;
+extern const struct mr_command mr_cmd_report;
 extern const struct mr_command mr_cmd_simulate;
 extern const struct mr_command mr_cmd_sweep;
 extern const struct mr_command mr_cmd_tune;
@@ -34,6 +35,7 @@ const struct mr_command *const mr_commands[] = {
 	&mr_cmd_sweep,
 	&mr_cmd_tune,
 	&mr_cmd_diff,
+	&mr_cmd_report,
 	&mr_cmd_verify,
 	&mr_cmd_info,
 	&mr_cmd_convert,

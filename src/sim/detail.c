@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "memreplay/detail.h"
+#include "sim/detail.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +30,9 @@ struct mr_detail {
 	struct mr_detail_bucket now[MR_DETAIL_BUCKETS];
 	struct mr_detail_bucket at_peak[MR_DETAIL_BUCKETS];
 	struct mr_phase *shown; /* what mr_detail_phases() returned */
+
+	mr_detail_left *left; /* NULL: nobody watches */
+	void *left_context;
 };
 
 /* --- the cache, block by block */
@@ -62,6 +65,16 @@ is_inherited(const struct mr_detail *detail, uint32_t block)
 }
 
 static void
+tell(const struct mr_detail *detail, uint32_t block, uint64_t capacity, bool reused)
+{
+	uint64_t since = detail->stale.stretches[block].since;
+
+	if (detail->left)
+		detail->left(
+			detail->left_context, detail->event - since, capacity, reused);
+}
+
+static void
 on_evict(void *context, struct mr_block *evicted, uint64_t capacity)
 {
 	struct mr_detail *detail = context;
@@ -72,6 +85,7 @@ on_evict(void *context, struct mr_block *evicted, uint64_t capacity)
 	if (capacity > detail->largest_evicted)
 		detail->largest_evicted = capacity;
 	leave(detail, capacity);
+	tell(detail, block, capacity, false);
 	mr_stale_evict(&detail->stale, block, capacity, detail->event);
 }
 
@@ -81,6 +95,7 @@ on_reuse(struct mr_detail *detail, uint32_t block, uint64_t capacity)
 	if (is_inherited(detail, block))
 		detail->phases.reused += capacity;
 	leave(detail, capacity);
+	tell(detail, block, capacity, true);
 	mr_stale_reuse(&detail->stale, block);
 }
 
@@ -338,6 +353,41 @@ mr_detail_histogram(const struct mr_detail *detail,
 {
 	memcpy(buckets, detail->peak_is_now ? detail->now : detail->at_peak,
 		sizeof(detail->now));
+}
+
+/* --- for those who watch */
+
+void
+mr_detail_fates(const struct mr_detail *detail, uint64_t out[MR_FATE_COUNT])
+{
+	out[MR_FATE_HIT] = detail->core->hits;
+	out[MR_FATE_BY_LIMIT] = detail->by_limit;
+	out[MR_FATE_NOTHING_CACHED] = detail->nothing_cached;
+	out[MR_FATE_ONLY_SMALLER] = detail->only_smaller;
+	out[MR_FATE_BEYOND_WINDOW] = detail->beyond_window;
+}
+
+const struct mr_core *
+mr_detail_core(const struct mr_detail *detail)
+{
+	return detail->core;
+}
+
+void
+mr_detail_watch(struct mr_detail *detail, mr_detail_left *left, void *context)
+{
+	detail->left = left;
+	detail->left_context = context;
+}
+
+void
+mr_detail_left_over(const struct mr_detail *detail)
+{
+	const struct mr_core *core = detail->core;
+
+	for (uint32_t block = core->oldest; block != MR_NONE;
+		block = core->blocks[block].newer)
+		tell(detail, block, mr_core_capacity(core, block), false);
 }
 
 /* --- making and freeing */

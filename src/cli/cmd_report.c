@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/saving.h"
+#include "cli/study.h"
+#include "cli/terminal.h"
+#include "report/measured.h"
+#include "report/page.h"
+
+struct report_options {
+	const char *output;
+	struct mr_texts policies;
+	struct mr_texts knobs;
+	struct mr_texts replays;
+	struct mr_number jobs;
+};
+
+struct options {
+	struct mr_source_options input;
+	struct mr_limit_options limits;
+	struct report_options report;
+};
+
+static const char *
+policy_at(size_t index)
+{
+	size_t count;
+	const char *const *names = mr_policy_names(&count);
+
+	return index < count ? names[index] : NULL;
+}
+
+static const char *
+knob_at(size_t index)
+{
+	size_t count;
+	const struct mr_knob *knobs = mr_knobs(&count);
+
+	return index < count ? knobs[index].name : NULL;
+}
+
+static const struct mr_option rows[] = {
+	{MR_OPTION_TEXT, 'o', "output", "FILE",
+		.offset = offsetof(struct report_options, output),
+		.help = "the page to write; - is standard output"},
+	{MR_OPTION_LIST, 'p', "policy", "NAME", .choices = policy_at,
+		.offset = offsetof(struct report_options, policies),
+		.help = "the rules of the caching allocator; several are shown side by "
+			"side (mlx-cpu if there is none)"},
+	{MR_OPTION_LIST, 's', "set", "KNOB=VALUE", .choices = knob_at,
+		.offset = offsetof(struct report_options, knobs),
+		.help = "set a knob of all policies; may be given more than once; KNOB "
+			"is"},
+	{MR_OPTION_LIST, 'r', "replay", "FILE",
+		.offset = offsetof(struct report_options, replays),
+		.help = "the JSON that 'memreplay replay' printed of the first TRACE, to "
+			"be shown on the page; given again, of the second, and so on"},
+	{MR_OPTION_COUNT, 'j', "jobs", "N", "1", .min = 1, .max = 256,
+		.offset = offsetof(struct report_options, jobs),
+		.help = "threads to share the limits of the curve; the page is the same "
+			"for any number"},
+};
+static const struct mr_option_group report_group = {
+	"Report options", rows, sizeof(rows) / sizeof(rows[0])};
+
+static const struct mr_option_use uses[] = {
+	{&report_group, offsetof(struct options, report)},
+	{&mr_source_group, offsetof(struct options, input)},
+	{&mr_limit_group, offsetof(struct options, limits)},
+	{0},
+};
+
+#define MOST_SUBJECTS 16
+
+struct job {
+	const struct options *options;
+	struct mr_policy_options policies[MOST_SUBJECTS];
+	size_t policy_count;
+	struct mr_study *studies; /* by trace, then by policy */
+	size_t count;
+	char *names[MOST_SUBJECTS];
+	struct mr_how how[MOST_SUBJECTS];
+	char *texts[MOST_SUBJECTS]; /* of how */
+	struct mr_doc measured[MOST_SUBJECTS];
+};
+
+/* --- options, checked and as text for a shell */
+
+static bool
+add_policy(struct job *job, const char *name)
+{
+	struct mr_policy_options *policy = &job->policies[job->policy_count];
+
+	if (job->policy_count == MOST_SUBJECTS)
+		return false;
+	policy->knobs = job->options->report.knobs;
+	for (policy->policy = 0; policy_at((size_t)policy->policy); policy->policy++) {
+		if (strcmp(policy_at((size_t)policy->policy), name) != 0)
+			continue;
+		job->policy_count++;
+		return true;
+	}
+	return false;
+}
+
+/* Returns an exit status. */
+static int
+check(const char *self, struct job *job, char **paths)
+{
+	const struct options *options = job->options;
+	const struct mr_texts *names = &options->report.policies;
+	struct mr_setup unused;
+	struct mr_error err;
+	size_t traces = 0;
+
+	if (!options->report.output)
+		return mr_say_usage(
+			self, "report: where to? --output=FILE names the page");
+	for (size_t i = 0; i < (names->count ? names->count : 1); i++) {
+		const char *name = names->count ? names->items[i] : "mlx-cpu";
+
+		if (!add_policy(job, name))
+			return mr_say_usage(self,
+				"report: --policy: \"%s\" is no policy, or one too many",
+				name);
+		if (mr_setup_make(
+			    &unused, &job->policies[i], &options->limits, NULL, &err))
+			return mr_say_usage(self, "report: %s", err.text);
+	}
+	for (; paths[traces]; traces++)
+		if (!strcmp(paths[traces], "-") && job->policy_count > 1)
+			return mr_say_usage(self,
+				"report: standard input can be read once only, for one "
+				"policy");
+	if (options->report.replays.count > traces)
+		return mr_say_usage(self, "report: --replay: there are more than traces");
+	if (traces * job->policy_count > MOST_SUBJECTS)
+		return mr_say_usage(self,
+			"report: %zu traces under %zu policies are too many for a page: "
+			"expected %d at most in all",
+			traces, job->policy_count, MOST_SUBJECTS);
+	return MR_EXIT_DONE;
+}
+
+static void
+print_quoted(FILE *out, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_./=:,+@%-";
+
+	if (*text && strspn(text, plain) == strlen(text)) {
+		fputs(text, out);
+		return;
+	}
+	putc('\'', out);
+	for (; *text; text++)
+		if (*text == '\'')
+			fputs("'\\''", out);
+		else
+			putc(*text, out);
+	putc('\'', out);
+}
+
+/* Three texts one behind the other, each with its NUL. */
+static void
+print_how(FILE *out, const struct job *job, const char *path, size_t policy)
+{
+	const struct options *options = job->options;
+
+	print_quoted(out, path);
+	putc('\0', out);
+	if (options->report.policies.count)
+		fprintf(out, " --policy=%s",
+			policy_at((size_t)job->policies[policy].policy));
+	for (size_t i = 0; i < options->report.knobs.count; i++) {
+		fputs(" --set=", out);
+		print_quoted(out, options->report.knobs.items[i]);
+	}
+	putc('\0', out);
+	if (options->limits.cache_limit.given) {
+		if (options->limits.cache_limit.value == MR_UNLIMITED)
+			fputs(" --cache-limit=unlimited", out);
+		else
+			fprintf(out, " --cache-limit=%" PRIu64,
+				options->limits.cache_limit.value);
+	}
+	if (options->limits.keep_limit_events)
+		fputs(" --keep-limit-events", out);
+	putc('\0', out);
+}
+
+/* Names the subject and tells how commands take it. */
+static bool
+describe(struct job *job, size_t i, const char *path, size_t policy)
+{
+	struct mr_how *how = &job->how[i];
+	size_t length, formats;
+	FILE *out = open_memstream(&job->texts[i], &length);
+
+	if (!out)
+		return false;
+	print_how(out, job, path, policy);
+	if (fclose(out))
+		return false;
+	how->trace = job->texts[i];
+	how->policy = how->trace + strlen(how->trace) + 1;
+	how->limits = how->policy + strlen(how->policy) + 1;
+	how->from = job->options->input.from < 0
+		? ""
+		: mr_formats(&formats)[job->options->input.from].name;
+	how->lenient = job->options->input.lenient ? " --lenient" : "";
+	if (asprintf(&job->names[i], "%s%s%s", mr_path_name(path),
+		    job->policy_count > 1 ? ", " : "",
+		    job->policy_count > 1
+			    ? policy_at((size_t)job->policies[policy].policy)
+			    : "") < 0) {
+		job->names[i] = NULL;
+		return false;
+	}
+	job->studies[i].subject.name = job->names[i];
+	return true;
+}
+
+/* --- what replays measured */
+
+#define MOST_JSON ((size_t)16 << 20)
+
+/* Reads a whole file. NULL: it cannot be read, and it is said. */
+static char *
+read_text(const char *path)
+{
+	FILE *in = fopen(path, "re");
+	char *text = in ? malloc(MOST_JSON + 1) : NULL;
+	size_t length;
+
+	if (!text) {
+		mr_say("%s: %s", path, strerror(errno));
+		if (in)
+			fclose(in);
+		return NULL;
+	}
+	length = fread(text, 1, MOST_JSON, in);
+	text[length] = '\0';
+	if (ferror(in)) {
+		mr_say("%s: %s", path, strerror(errno));
+		free(text);
+		text = NULL;
+	}
+	fclose(in);
+	return text;
+}
+
+/* One for each trace, shown with its first policy. Returns an exit status. */
+static int
+read_replays(struct job *job)
+{
+	const struct mr_texts *paths = &job->options->report.replays;
+	int status = MR_EXIT_DONE;
+
+	for (size_t i = 0; i < paths->count && !status; i++) {
+		char *text = read_text(paths->items[i]);
+		struct mr_error err = {0};
+
+		if (!text)
+			return MR_EXIT_FAILED;
+		if (mr_measured_parse(&job->measured[i * job->policy_count], text, &err))
+			status = mr_say_error(paths->items[i], &err);
+		free(text);
+	}
+	return status;
+}
+
+/* --- the page */
+
+static int
+study_all(struct job *job, char **paths)
+{
+	int status = MR_EXIT_DONE;
+
+	for (size_t t = 0; paths[t] && !status; t++) {
+		for (size_t p = 0; p < job->policy_count && !status; p++) {
+			const struct mr_study_options how = {
+				.source = &job->options->input,
+				.policy = &job->policies[p],
+				.limits = &job->options->limits,
+				.curve = true,
+				.jobs = (unsigned)job->options->report.jobs.value,
+			};
+			size_t i = job->count++;
+
+			status = mr_study_run(&job->studies[i], paths[t], &how);
+			if (!status && !describe(job, i, paths[t], p)) {
+				mr_say("out of memory");
+				status = MR_EXIT_FAILED;
+			}
+		}
+	}
+	return status;
+}
+
+static void
+show_progress(void *context, double part)
+{
+	mr_progress_show(context, part, "drawing");
+}
+
+static enum mr_status
+print_page(const struct job *job, FILE *out, struct mr_error *err)
+{
+	struct mr_subject subjects[MOST_SUBJECTS];
+	struct mr_doc facts[MOST_SUBJECTS];
+	struct mr_progress progress;
+	const struct mr_page page = {
+		.subjects = subjects,
+		.count = job->count,
+		.facts = facts,
+		.measured = job->measured,
+		.how = job->how,
+		.environment = environ,
+		.progress = show_progress,
+		.context = &progress,
+	};
+	enum mr_status st;
+
+	for (size_t i = 0; i < job->count; i++) {
+		subjects[i] = job->studies[i].subject;
+		facts[i] = job->studies[i].facts;
+	}
+	mr_progress_start(&progress);
+	st = mr_page_print(&page, out, err);
+	mr_progress_hide(&progress);
+	return st;
+}
+
+static int
+write_page(const struct job *job, struct mr_saving *saving)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+	struct mr_error err;
+	int status = MR_EXIT_DONE;
+
+	if (!out) {
+		mr_say("out of memory");
+		return MR_EXIT_FAILED;
+	}
+	if (print_page(job, out, &err))
+		status = mr_say_error(NULL, &err);
+	if (fclose(out) && !status) {
+		mr_say("out of memory");
+		status = MR_EXIT_FAILED;
+	}
+	if (!status)
+		status = mr_saving_finish(saving, text, length);
+	free(text);
+	return status;
+}
+
+static int
+run(const struct mr_command *self, int argc, char **argv)
+{
+	struct options options;
+	struct job job = {.options = &options};
+	struct mr_saving saving = {0};
+	int status;
+	char **operands = mr_command_parse(self, &options, argc, argv, &status);
+
+	if (!operands)
+		return status;
+	status = check(self->name, &job, operands);
+	if (status)
+		return status;
+	job.studies = calloc(MOST_SUBJECTS, sizeof(*job.studies));
+	if (!job.studies) {
+		mr_say("out of memory");
+		return MR_EXIT_FAILED;
+	}
+	status = read_replays(&job);
+	if (!status)
+		status = mr_saving_open(&saving, options.report.output);
+	if (!status)
+		status = study_all(&job, operands);
+	if (!status)
+		status = write_page(&job, &saving);
+	mr_saving_abort(&saving);
+	for (size_t i = 0; i < job.count; i++) {
+		mr_study_fini(&job.studies[i]);
+		free(job.names[i]);
+		free(job.texts[i]);
+	}
+	for (size_t i = 0; i < MOST_SUBJECTS; i++)
+		mr_doc_fini(&job.measured[i]);
+	free(job.studies);
+	return status;
+}
+
+const struct mr_command mr_cmd_report = {
+	.name = "report",
+	.operands = "TRACE...",
+	.min_operands = 1,
+	.max_operands = MOST_SUBJECTS,
+	.summary = "one HTML page that a person can look at",
+	.description =
+		"Writes a page with pictures and tables of what a policy does with each "
+		"TRACE: memory over the trace, hit rates, the curve over the cache limit "
+		"with the limit to set, sizes, lifetimes, how the limits were held, "
+		"results by phase, and the commands that give each figure. Several "
+		"traces, and several policies, are shown side by side on the same axes."
+		"\n\n"
+		"The page is one file that needs nothing else, and is the same for the "
+		"same input. Pictures are drawn by gnuplot.",
+	.options = uses,
+	.run = run,
+};

@@ -1,0 +1,137 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Pages and pictures, as files: the same bytes for the same input, nothing left of
+# what fails, nothing foreign that is run. tests/browser.py looks at them.
+
+. "${top_srcdir:=.}/tests/tap.sh"
+: "${top_builddir:=.}"
+top_srcdir=$(cd "$top_srcdir" && pwd)
+memreplay=$(cd "$top_builddir" && pwd)/memreplay
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+trace=$top_srcdir/traces/mlp_train.mrt.gz
+other=$top_srcdir/traces/limits.mrt.gz
+
+# Without gnuplot: says which package has it, and leaves no file.
+without() {
+	! env PATH=/nowhere "$memreplay" "$@" >out 2>err || return
+	grep -q 'Debian has it in the package gnuplot-nox' err && [ ! -s out ] &&
+		[ "$(ls)" = "$(printf 'err\nout')" ]
+}
+
+refused() {
+	"$memreplay" "$@" >out 2>err
+	[ $? -eq 2 ] && [ ! -s out ] && [ "$(ls)" = "$(printf 'err\nout')" ]
+}
+
+ok "no gnuplot: report" without report -o page.html "$trace"
+ok "no gnuplot: sweep" without sweep --plot=a.svg "$trace"
+ok "no gnuplot: simulate" without simulate --plot=a.svg "$trace"
+ok "a picture whose format is not told" refused sweep --plot=a.gif "$trace"
+ok "another" refused simulate --plot=svg "$trace"
+ok "a page that goes nowhere" refused report "$trace"
+ok "a policy that does not exist" refused report -o page.html -p nosuch "$trace"
+ok "standard input under two policies" refused report -o page.html -p none \
+	-p mlx-cpu -
+rm -f out err
+if ! command -v gnuplot >/dev/null; then
+	skip "pages and pictures" "gnuplot is not installed"
+	end_tests
+fi
+
+# KIND COMMAND...: two pictures are the same, and begin as their kind does.
+pictures() {
+	kind=$1
+	shift
+	"$memreplay" "$@" --plot=a.$kind "$trace" >plain 2>&1 || return
+	"$memreplay" "$@" --plot=b.$kind "$trace" >/dev/null 2>&1 || return
+	"$memreplay" "$@" "$trace" 2>&1 | cmp - plain || return
+	cmp a.$kind b.$kind || return
+	case $kind in
+	svg) head -n 1 a.svg | grep -q '^<?xml' ;;
+	png) head -c 4 a.png | grep -aq PNG ;;
+	pdf) head -c 4 a.pdf | grep -q %PDF &&
+		grep -aq 'CreationDate (D:00000000000000' a.pdf ;;
+	esac
+}
+
+for kind in svg png pdf; do
+	ok "sweep draws $kind" pictures $kind sweep --limits=exact
+	ok "simulate draws $kind" pictures $kind simulate
+done
+for figure in course time rates sizes bytes lifetimes ages; do
+	ok "simulate draws $figure" pictures svg simulate --figure=$figure
+done
+
+same_page() {
+	"$memreplay" report -o one.html "$trace" "$other" || return
+	"$memreplay" report -o two.html --jobs=2 "$trace" "$other" || return
+	cmp one.html two.html
+}
+ok "a page is the same again, with any number of threads" same_page
+
+one_file() {
+	! grep -oE '(src|href|url|xlink:href)[=(]"?[^#"d][^ >]*|<script|@import' one.html
+}
+ok "and refers to nothing outside of it" one_file
+
+policies() {
+	"$memreplay" report -o p.html -p mlx-cpu -p none -s page=64 -l 1M "$trace" ||
+		return
+	[ "$(grep -c 'figure id="figure-course"' p.html)" = 1 ] &&
+		grep -q 'memreplay simulate --format=json --policy=none --set=page=64' \
+			p.html && grep -q -- '--cache-limit=1048576' p.html
+}
+ok "two policies side by side, with commands that say so" policies
+
+from_pipe() {
+	"$memreplay" report -o - - <"$trace" >pipe.html && grep -q '</html>' pipe.html
+}
+ok "from a pipe into a pipe" from_pipe
+
+# Marks and a file name that would do something in HTML, gnuplot or a shell.
+hostile() {
+	name="a'\`touch run1\`\$(touch run2);touch run3.jsonl"
+	{
+		echo '{"format":"alloc-trace","version":1,"workload":"</title><b>"}'
+		i=1
+		while [ $i -le 30 ]; do
+			echo "{\"op\":\"mark\",\"name\":\"'\`touch run4\`; system('x')\"}"
+			echo "{\"op\":\"malloc\",\"id\":$i,\"size\":100,\"t\":$i}"
+			echo "{\"op\":\"free\",\"id\":$i,\"t\":$i}"
+			echo '{"op":"mark","name":"<script>\u0007\u001b[31m"}'
+			i=$((i + 1))
+		done
+	} >"./$name"
+	"$memreplay" report -o hostile.html "./$name" || return
+	"$memreplay" simulate --plot=h.svg "./$name" >/dev/null || return
+	"$memreplay" sweep --plot=h2.svg "./$name" "$trace" >/dev/null || return
+	! ls run* 2>/dev/null && ! grep -q '<script' hostile.html &&
+		! grep -lP '[\x00-\x08\x0b-\x1f\x7f]' hostile.html h.svg h2.svg
+}
+ok "hostile names are only text" hostile
+
+# What cannot be written is said before the trace is read.
+nowhere() {
+	! "$memreplay" report -o no/such/page.html "$trace" 2>err || return
+	grep -q 'no/such/page.html: cannot create' err
+}
+ok "a page that cannot be written" nowhere
+
+bad_trace() {
+	echo '{"format":"alloc-trace","version":1}
+{"op":"free","id":1}' >bad.jsonl
+	echo before >keep.html
+	! "$memreplay" report -o keep.html bad.jsonl 2>err || return
+	[ "$(cat keep.html)" = before ] && ! ls | grep -q part
+}
+ok "a page that was there stays if the trace is bad" bad_trace
+
+no_events() {
+	echo '{"format":"alloc-trace","version":1}
+{"op":"mark","name":"only"}' >marks.jsonl
+	"$memreplay" report -o marks.html marks.jsonl
+}
+ok "a trace without mallocs has a page" no_events
+end_tests
