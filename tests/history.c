@@ -94,7 +94,9 @@ end_stays(struct history *h, const struct oracle *oracle, size_t kept)
 		}
 		stay->until = h->count;
 	}
-	memmove(h->cached, h->cached + out, (h->cached_count - out) * sizeof(*h->cached));
+	if (out)
+		memmove(h->cached, h->cached + out,
+			(h->cached_count - out) * sizeof(*h->cached));
 	h->cached_count -= out;
 	return kept;
 }
