@@ -17,85 +17,16 @@
 #include "memreplay/sim.h"
 #include "oracle.h"
 #include "rules.h"
+#include "situations.h"
 #include "suite.h"
 #include "walk.h"
 
 #define ROUNDS 12
 #define EVENTS 260
 
-static const struct row {
-	const char *name;
-	const char *policy; /* see rules_policy() */
-	bool keep_limits;
-	struct walk_options walk;
-} rows[] = {
-	{"defaults, limits obeyed", "mlx-cpu", true, {1000, 1 << 20, MR_UNLIMITED, 60}},
-	{"few blocks, low limits", "mlx-cpu cache_limit=20000 memory_limit=50000", true,
-		{2000, 9000, 40000, 8}},
-	{"tiny sizes, many equal", "mlx-cpu cache_limit=200 memory_limit=100", true,
-		{3000, 20, 400, 30}},
-	{"limits of the trace ignored", "mlx-cpu cache_limit=60000", false,
-		{4000, 30000, MR_UNLIMITED, 20}},
-	{"small pages, wide window",
-		"mlx-cpu cache_limit=65536 memory_limit=65536 page=64 window_factor=5 "
-		"window_pages=7",
-		true, {5000, 4000, 1 << 17, 40}},
-	{"no limit",
-		"mlx-cpu cache_limit=unlimited page=16384 window_factor=3 window_pages=1",
-		false, {6000, 1 << 18, MR_UNLIMITED, 40}},
-	{"huge sizes",
-		"mlx-cpu cache_limit=1152921504606846976 "
-		"memory_limit=4611686018427387904 window_factor=3 "
-		"page=1T window_pages=4096",
-		true, {7000, UINT64_C(1) << 60, UINT64_C(1) << 62, 6}},
-	{"plain malloc", "none memory_limit=100000", true,
-		{8000, 20000, MR_UNLIMITED, 20}},
-	{"octaves in sixteenths", "mlx-cpu round=1/16 cache_limit=60000", true,
-		{9000, 20000, 200000, 30}},
-	{"octaves in quarters", "mlx-cpu round=1/4 cache_limit=1000000", false,
-		{10000, 1 << 16, MR_UNLIMITED, 40}},
-	{"powers of two, huge", "mlx-cpu round=pow2 cache_limit=unlimited", true,
-		{11000, UINT64_C(1) << 60, MR_UNLIMITED, 6}},
-	{"evict on free", "mlx-cpu on_full=evict cache_limit=30000", false,
-		{12000, 9000, MR_UNLIMITED, 20}},
-	{"evict on free, limits obeyed", "mlx-cpu on_full=evict round=1/8", true,
-		{13000, 20000, 100000, 20}},
-	{"cleared often", "mlx-cpu clear_every=17 cache_limit=100000", false,
-		{14000, 9000, MR_UNLIMITED, 20}},
-	{"few blocks allowed", "mlx-cpu max_blocks=12 cache_limit=60000", false,
-		{15000, 9000, MR_UNLIMITED, 20}},
-	{"everything at once",
-		"mlx-cpu round=1/8 on_full=evict clear_every=50 max_blocks=15 "
-		"cache_limit=60000",
-		true, {16000, 20000, 100000, 20}},
-	{"metal", "mlx-metal", true, {17000, 1 << 20, MR_UNLIMITED, 40}},
-	{"metal, low limit", "mlx-metal cache_limit=100000", false,
-		{18000, 60000, MR_UNLIMITED, 20}},
-	{"metal, little memory", "mlx-metal working_set=200000 memory=400000 page=256",
-		true, {19000, 20000, 200000, 20}},
-	{"metal, limit and memory",
-		"mlx-metal working_set=150000 cache_limit=50000 page=64", false,
-		{20000, 20000, MR_UNLIMITED, 25}},
-	{"metal, few blocks allowed",
-		"mlx-metal max_blocks=12 working_set=90000 cache_limit=60000 page=100",
-		false, {21000, 9000, MR_UNLIMITED, 20}},
-	{"metal, evict and clear",
-		"mlx-metal on_full=evict clear_every=23 round=1/4 cache_limit=40000 "
-		"page=128",
-		false, {22000, 9000, MR_UNLIMITED, 20}},
-	{"cuda", "mlx-cuda", true, {23000, 1 << 20, MR_UNLIMITED, 40}},
-	{"cuda, little memory", "mlx-cuda memory=200000 page=1024", true,
-		{24000, 20000, 200000, 20}},
-	{"cuda, limit and memory",
-		"mlx-cuda memory=100000 cache_limit=20000 page=512 max_blocks=30", false,
-		{25000, 9000, MR_UNLIMITED, 40}},
-	{"cuda, evict and round", "mlx-cuda on_full=evict round=pow2 cache_limit=60000",
-		false, {26000, 30000, MR_UNLIMITED, 20}},
-};
-
 /* All that takes part in one round. */
 struct round {
-	const struct row *row;
+	const struct situation *row;
 	uint64_t number;
 	struct mr_policy policy;
 	struct mr_detail *detail;
@@ -106,7 +37,7 @@ struct round {
 };
 
 static void
-set_up(struct round *round, const struct row *row, uint64_t number)
+set_up(struct round *round, const struct situation *row, uint64_t number)
 {
 	struct walk_options options = row->walk;
 	struct mr_policy endless;
@@ -231,7 +162,7 @@ START_TEST(equals_history)
 	for (uint64_t number = 0; number < ROUNDS; number++) {
 		struct round round;
 
-		set_up(&round, &rows[_i], number);
+		set_up(&round, &situations[_i], number);
 		for (int i = 0; i < EVENTS; i++) {
 			step(&round);
 			expect_result(&round);
@@ -491,8 +422,7 @@ main(void)
 	TCase *tcase = tcase_create("detail");
 
 	tcase_set_timeout(tcase, 0);
-	tcase_add_loop_test(
-		tcase, equals_history, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_loop_test(tcase, equals_history, 0, situation_count);
 	tcase_add_loop_test(
 		tcase, tells_names_apart, 0, (int)(sizeof(likes) / sizeof(likes[0])));
 	tcase_add_test(tcase, names_phases);
