@@ -163,7 +163,7 @@ try_clears(struct mr_diagnosis *d, const struct mr_phase *phases, size_t count)
 		if (best == count || !(candidate = add(d, MR_FINDING_CLEAR)))
 			return;
 		taken[best] = true;
-		candidate->phase = &phases[best];
+		candidate->phase = phases[best];
 		candidate->clear.phase = phases[best].name;
 	}
 }

@@ -14,7 +14,7 @@
 struct mr_candidate {
 	enum mr_finding_kind kind;
 	struct mr_policy policy;
-	const struct mr_phase *phase; /* MR_FINDING_CLEAR: the one */
+	struct mr_phase phase; /* MR_FINDING_CLEAR: a copy, its name the detail's */
 	struct mr_clear_at clear;
 	struct mr_sim *sim;
 	struct mr_result result; /* once all is read */

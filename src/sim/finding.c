@@ -81,7 +81,7 @@ say_memory(struct mr_words *words, const struct mr_result *before,
 static void
 write_clear(struct mr_words *words, const struct mr_candidate *candidate)
 {
-	const struct mr_phase *phase = candidate->phase;
+	const struct mr_phase *phase = &candidate->phase;
 	char idle[MR_TEXT_SIZE], all[MR_TEXT_SIZE], times[MR_TEXT_SIZE];
 
 	say(words,
