@@ -415,6 +415,39 @@ START_TEST(bounds_the_best)
 }
 END_TEST
 
+#define TWICE_USED 16
+
+/*
+ * Blocks that serve requests for half of them, and then for all of them again:
+ * what is live grows without a miss, for capacities are larger than requests.
+ */
+START_TEST(allows_for_capacities)
+{
+	static const uint64_t sizes[] = {19, 10, 19};
+	struct mr_policy policy = rules_policy("mlx-cpu cache_limit=19");
+	struct mr_detail *detail;
+	struct mr_result result;
+
+	ck_assert_int_eq(mr_detail_new(&detail, &policy, true, NULL), MR_OK);
+	for (uint32_t round = 0; round < 3; round++) {
+		for (uint32_t slot = 0; slot < TWICE_USED; slot++) {
+			const struct mr_event events[] = {
+				{.op = MR_OP_FREE, .slot = slot},
+				{.op = MR_OP_MALLOC, .slot = slot, .size = sizes[round]},
+			};
+
+			ck_assert_int_eq(mr_detail_run(detail, events + !round,
+						 round ? 2 : 1, NULL),
+				MR_OK);
+		}
+	}
+	mr_detail_result(detail, &result);
+	ck_assert_uint_eq(result.hits, 2 * TWICE_USED);
+	ck_assert_uint_eq(result.bound_hits, 2 * TWICE_USED);
+	mr_detail_free(detail);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -428,6 +461,7 @@ main(void)
 	tcase_add_test(tcase, names_phases);
 	tcase_add_test(tcase, bounds_phases);
 	tcase_add_test(tcase, bounds_the_best);
+	tcase_add_test(tcase, allows_for_capacities);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

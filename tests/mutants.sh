@@ -194,9 +194,9 @@ s/before->sum + gone->most > before->most/false/
 src/sim/stale.c
 the mean leaves out the last event
 s/event + 1 - own/event - own/
-src/sim/phases.c
+src/sim/detail.c
 a phase begins with each mark
-s/if (phases->current \&\& mr_phase_is/if (false \&\& mr_phase_is/
+s/if (row != phases->current)/if (true)/
 src/sim/phases.c
 what was evicted counts as idle
 s/phases->inherited - phases->reused - phases->evicted/phases->inherited - phases->reused/

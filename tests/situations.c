@@ -13,6 +13,8 @@ const struct situation situations[] = {
 		"mlx-cpu cache_limit=65536 memory_limit=65536 page=64 window_factor=5 "
 		"window_pages=7",
 		true, {5000, 4000, 1 << 17, 40}},
+	{"no window", "mlx-cpu cache_limit=3000 window_pages=0", true,
+		{5500, 300, 1 << 13, 20}},
 	{"no limit",
 		"mlx-cpu cache_limit=unlimited page=16384 window_factor=3 window_pages=1",
 		false, {6000, 1 << 18, MR_UNLIMITED, 40}},
