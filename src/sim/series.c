@@ -60,6 +60,8 @@ mr_series_add(struct mr_series *series, uint64_t position,
 	memcpy(now.flows, flows, sizeof(now.flows));
 	while (position / series->width >= MR_SERIES_BUCKETS)
 		fold(series);
+	if (!series->count)
+		memcpy(series->last, levels, sizeof(series->last));
 	/* in buckets without an event, what held before them still holds */
 	while (series->count <= position / series->width)
 		begin_bucket(
