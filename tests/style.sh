@@ -153,7 +153,8 @@ headers_alone() {
 
 public_headers_as() {
 	for header in include/memreplay/*.h; do
-		"$@" -fsyntax-only -Wall -Wextra -Werror -Iinclude "$header" || return
+		"$@" -fsyntax-only -Wall -Wextra -Werror -Iinclude -include "$header" \
+			/dev/null || return
 	done
 }
 
