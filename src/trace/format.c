@@ -34,8 +34,11 @@
 	row("rmm-csv", ".csv", "the log of RMM's logging_resource_adaptor", \
 		true, &mr_rmm_reading, NULL)
 
+/* By type: gcc's UBSan takes no comparison of addresses for a constant. */
 #define INFO(name, suffix, summary, foreign, reading, writing) \
-	{name, suffix, summary, (writing) != NULL, foreign},
+	{name, suffix, summary, \
+		_Generic((writing), const struct mr_writing *: true, default: false), \
+		foreign},
 #define OPERATIONS(name, suffix, summary, foreign, reading, writing) {reading, writing},
 /* clang-format on */
 
