@@ -64,6 +64,33 @@ same_jobs() {
 	cmp "$work/1" "$work/3"
 }
 
+# The page is the same on any number of threads; a file's name is text on it.
+page() {
+	cp "$toy" "$work/<b>&.pickle.gz"
+	for jobs in 1 3; do
+		"$program" report --alloc-conf=expandable_segments:True --jobs=$jobs \
+			-o "$work/$jobs.html" "$work/<b>&.pickle.gz" || return
+	done
+	cmp "$work/1.html" "$work/3.html" &&
+		grep -q '<h1>&lt;b&gt;&amp;.pickle.gz</h1>' "$work/1.html" &&
+		! grep -q '<b>&' "$work/1.html"
+}
+
+# The cards and the table of settings hold the figures of sweep.
+page_figures() {
+	for conf in "" expandable_segments:True; do
+		peak=$("$program" sweep --alloc-conf="$conf" --format=csv "$toy" |
+			grep -o '[0-9]\{6,\}' | head -n 1)
+		[ -n "$peak" ] && grep -q "<data value=\"$peak\"" "$work/1.html" || return
+	done
+}
+
+page_refused() {
+	exits 2 "$program" report --policy=torch-cuda -o "$work/no.html" "$toy" "$toy" &&
+		exits 2 "$program" report --policy=torch-cuda --policy=mlx-cpu \
+			-o "$work/no.html" "$toy"
+}
+
 # A file that is no snapshot, or a damaged one, is an error and not a crash.
 damaged() {
 	gzip -dc "$toy" >"$work/toy.pickle"
@@ -85,6 +112,9 @@ if command -v python3 >/dev/null; then
 else
 	skip "made anew, by a model in Python" "no python3"
 fi
+ok "the page is the same on any number of threads, and safe" page
+ok "its figures are those of sweep" page_figures
+ok "several traces or policies make no page" page_refused
 ok "a sweep is the same on any number of threads" same_jobs
 ok "a damaged snapshot is refused" damaged
 

@@ -9,12 +9,14 @@
 #include "cli/saving.h"
 #include "cli/study.h"
 #include "cli/terminal.h"
+#include "cli/torch.h"
 #include "report/measured.h"
 #include "report/page.h"
 
 struct report_options {
 	const char *output;
 	struct mr_texts policies;
+	struct mr_texts confs;
 	struct mr_texts knobs;
 	struct mr_texts replays;
 	struct mr_number jobs;
@@ -24,6 +26,7 @@ struct options {
 	struct mr_source_options input;
 	struct mr_limit_options limits;
 	struct report_options report;
+	struct mr_torch_options torch;
 };
 
 static const char *
@@ -52,6 +55,10 @@ static const struct mr_option rows[] = {
 		.offset = offsetof(struct report_options, policies),
 		.help = "the rules of the caching allocator; several are shown side by "
 			"side (mlx-cpu if there is none)"},
+	{MR_OPTION_LIST, 0, "alloc-conf", "STRING",
+		.offset = offsetof(struct report_options, confs),
+		.help = "PyTorch's own settings, to be compared with the recorded ones; "
+			"may be given more than once; implies torch-cuda"},
 	{MR_OPTION_LIST, 's', "set", "KNOB=VALUE", .choices = knob_at,
 		.offset = offsetof(struct report_options, knobs),
 		.help = "set a knob of all policies; may be given more than once; KNOB "
@@ -72,6 +79,7 @@ static const struct mr_option_use uses[] = {
 	{&report_group, offsetof(struct options, report)},
 	{&mr_source_group, offsetof(struct options, input)},
 	{&mr_limit_group, offsetof(struct options, limits)},
+	{&mr_torch_group, offsetof(struct options, torch)},
 	{0},
 };
 
@@ -106,6 +114,48 @@ add_policy(struct job *job, const char *name)
 		return true;
 	}
 	return false;
+}
+
+/* Whether any policy is of PyTorch's rules: those make a page of their own. */
+static bool
+wants_torch(const struct report_options *options)
+{
+	for (size_t i = 0; i < options->policies.count; i++)
+		if (!strncmp(options->policies.items[i], "torch-", 6))
+			return true;
+	return options->confs.count > 0;
+}
+
+/* Returns an exit status. */
+static int
+report_torch(const char *self, struct job *job, char **paths)
+{
+	const struct options *options = job->options;
+	const struct report_options *report = &options->report;
+	const char *name =
+		report->policies.count ? report->policies.items[0] : "torch-cuda";
+
+	if (!report->output)
+		return mr_say_usage(
+			self, "report: where to? --output=FILE names the page");
+	if (!add_policy(job, name))
+		return mr_say_usage(self, "report: --policy: \"%s\" is no policy", name);
+	job->policies[0].confs = report->confs;
+	if (paths[1] || report->policies.count > 1 || report->replays.count ||
+		strncmp(name, "torch-", 6) != 0)
+		return mr_say_usage(self,
+			"report: PyTorch's rules make a page of one trace under one "
+			"policy, without --replay");
+	return mr_torch_run_report(
+		&(struct mr_torch_call){
+			.command = "report",
+			.path = paths[0],
+			.input = &options->input,
+			.policy = &job->policies[0],
+			.start = (enum mr_torch_start)options->torch.start,
+			.jobs = (unsigned)report->jobs.value,
+		},
+		report->output);
 }
 
 /* Returns an exit status. */
@@ -147,39 +197,20 @@ check(const char *self, struct job *job, char **paths)
 	return MR_EXIT_DONE;
 }
 
-static void
-print_quoted(FILE *out, const char *text)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_./=:,+@%-";
-
-	if (*text && strspn(text, plain) == strlen(text)) {
-		fputs(text, out);
-		return;
-	}
-	putc('\'', out);
-	for (; *text; text++)
-		if (*text == '\'')
-			fputs("'\\''", out);
-		else
-			putc(*text, out);
-	putc('\'', out);
-}
-
 /* Three texts one behind the other, each with its NUL. */
 static void
 print_how(FILE *out, const struct job *job, const char *path, size_t policy)
 {
 	const struct options *options = job->options;
 
-	print_quoted(out, path);
+	mr_print_quoted(out, path);
 	putc('\0', out);
 	if (options->report.policies.count)
 		fprintf(out, " --policy=%s",
 			policy_at((size_t)job->policies[policy].policy));
 	for (size_t i = 0; i < options->report.knobs.count; i++) {
 		fputs(" --set=", out);
-		print_quoted(out, options->report.knobs.items[i]);
+		mr_print_quoted(out, options->report.knobs.items[i]);
 	}
 	putc('\0', out);
 	if (options->limits.cache_limit.given) {
@@ -373,6 +404,8 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
+	if (wants_torch(&options.report))
+		return report_torch(self->name, &job, operands);
 	status = check(self->name, &job, operands);
 	if (status)
 		return status;
@@ -414,7 +447,10 @@ const struct mr_command mr_cmd_report = {
 		"traces, and several policies, are shown side by side on the same axes."
 		"\n\n"
 		"The page is one file that needs nothing else, and is the same for the "
-		"same input. Pictures are drawn by gnuplot.",
+		"same input. Pictures are drawn by gnuplot.\n\n"
+		"Under PyTorch's rules the page is of one TRACE: reserved, allocated and "
+		"requested memory and its fragmentation, the segments when most was "
+		"reserved with the blocks in them, and a table of settings.",
 	.options = uses,
 	.run = run,
 };

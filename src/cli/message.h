@@ -8,6 +8,8 @@
  * \n or \x1b and never reach the terminal.
  */
 
+#include <stdio.h>
+
 #include "memreplay/base.h"
 
 /* Exit statuses. Nothing else shares their numbers. */
@@ -36,5 +38,8 @@ int mr_say_usage(const char *command, const char *format, ...) MR_PRINTF(2, 3);
 
 /* A path for people: "-" is standard input. */
 const char *mr_path_name(const char *path);
+
+/* Prints text as one word for a shell. */
+void mr_print_quoted(FILE *out, const char *text);
 
 #endif

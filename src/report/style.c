@@ -75,3 +75,23 @@ const char *const mr_page_style =
 	"overflow-wrap:anywhere;max-width:100%}\n"
 	"ul,ol{padding-left:1.2em;max-width:78ch}li{margin:.35em "
 	"0;overflow-wrap:anywhere}\n";
+
+const char *const mr_torch_page_style =
+	".course,.rows svg{display:block;width:100%}"
+	".course{height:260px;border:1px solid var(--line)}.course.low{height:90px}\n"
+	".course path{fill:none;stroke-width:1.6;vector-effect:non-scaling-stroke;"
+	"stroke:var(--accent)}.course .b{stroke:#d55e00}.course .c{stroke:#009e73;"
+	"stroke-dasharray:5 3}.course .p{stroke:var(--soft);stroke-dasharray:2 4}\n"
+	".ends{display:flex;justify-content:space-between;gap:1em;color:var(--soft);"
+	"font-size:.82rem}\n"
+	".key{display:inline-block;width:1em;height:.75em;margin:0 .35em 0 1em}"
+	".key.r{background:var(--accent)}.key.b{background:#d55e00}"
+	".key.c{background:#009e73}.key.w{background:#e69f00}"
+	".key.f{background:var(--line)}.key.m{background:#7b8fa3}\n"
+	".rows{display:grid;grid-template-columns:auto minmax(0,1fr);gap:2px 10px;"
+	"align-items:center;font-size:.8rem;font-variant-numeric:tabular-nums;"
+	"white-space:nowrap}.rows>span{text-align:right}.rows svg{height:14px}\n"
+	".rows rect{stroke:var(--paper);stroke-width:.7;"
+	"vector-effect:non-scaling-stroke;fill:var(--accent)}.rows .w{fill:#e69f00}"
+	".rows .f{fill:var(--line)}.rows .m{fill:#7b8fa3}"
+	".rows rect:hover{stroke:var(--ink);stroke-width:2}\n";
