@@ -72,7 +72,7 @@ page() {
 			-o "$work/$jobs.html" "$work/<b>&.pickle.gz" || return
 	done
 	cmp "$work/1.html" "$work/3.html" &&
-		grep -q '<h1>&lt;b&gt;&amp;.pickle.gz</h1>' "$work/1.html" &&
+		grep -q '&lt;b&gt;&amp;.pickle.gz</h1>' "$work/1.html" &&
 		! grep -q '<b>&' "$work/1.html"
 }
 
