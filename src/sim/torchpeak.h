@@ -30,8 +30,8 @@ struct mr_torch_moment {
 #define MR_TORCH_MOMENTS 240
 
 struct mr_torch_peak {
-	uint64_t event; /* whose request made reserved rise to its peak */
-	struct mr_torch_stats stats;           /* after that request */
+	uint64_t event;              /* whose request made reserved rise to its peak */
+	struct mr_torch_stats stats; /* after that request */
 	struct mr_torch_map_segment *segments; /* largest first, then by address */
 	size_t segment_count;
 	struct mr_torch_map_block *blocks;
