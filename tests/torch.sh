@@ -88,28 +88,35 @@ fi
 ok "a sweep is the same on any number of threads" same_jobs
 ok "a damaged snapshot is refused" damaged
 
+# A case of a recording; .ci/run tells by the name that a tarball has it not.
+recorded() {
+	name=$1
+	shift
+	ok "../shared/torch/$name" "$@"
+}
+
 if [ ! -d "$shared" ]; then
-	skip "recordings with ground truth" "not there"
+	skip "../shared/torch/: recordings with ground truth" "not there"
 	end_tests
 fi
 
-for name in gpt_forward_ctx512_mixed gpt_fullstep_ctx128 octree_infer_24g octree_train; do
-	ok "$name: exact" exact "$shared/$name.pickle"
+for file in gpt_forward_ctx512_mixed gpt_fullstep_ctx128 octree_infer_24g octree_train; do
+	recorded "$file: exact" exact "$shared/$file.pickle"
 done
-ok "npu_expandable: exact" exact --policy=torch-npu "$shared/npu_expandable.pickle"
-ok "but not without the 32 bytes" differs --policy=torch-npu --set extra=0 \
-	"$shared/npu_expandable.pickle"
-ok "nor without the alignment" differs --policy=torch-npu --set align=0 \
-	"$shared/npu_expandable.pickle"
+recorded "npu_expandable: exact" exact --policy=torch-npu "$shared/npu_expandable.pickle"
+recorded "npu_expandable: not without the 32 bytes" \
+	differs --policy=torch-npu --set extra=0 "$shared/npu_expandable.pickle"
+recorded "npu_expandable: nor without the alignment" \
+	differs --policy=torch-npu --set align=0 "$shared/npu_expandable.pickle"
 octree=$shared/octree_infer_24g.pickle
-ok "octree_infer_24g: the retry comes of a device of 21,166 MiB" \
+recorded "octree_infer_24g: the retry comes of a device of 21,166 MiB" \
 	exact --set memory=21166M "$octree"
-ok "and of 24,023 MiB" exact --set memory=24023M "$octree"
-ok "not of 24,024 MiB" differs --set memory=24024M "$octree"
+recorded "octree_infer_24g: and of 24,023 MiB" exact --set memory=24023M "$octree"
+recorded "octree_infer_24g: not of 24,024 MiB" differs --set memory=24024M "$octree"
 
 # what an independent model found, in MiB; see ../shared/torch/README.md
 while read -r file mib conf; do
-	ok "$file reserves $mib MiB: $conf" \
+	recorded "$file reserves $mib MiB: $conf" \
 		whatif "$file" "peak_reserved_bytes==${mib}M" --alloc-conf="$conf"
 done <<'FIGURES'
 gpt_fullstep_ctx128 58280
@@ -132,7 +139,7 @@ octree_infer_24g 33376 max_split_size_mb:20
 octree_infer_24g 27836 max_split_size_mb:22
 FIGURES
 while read -r file mib conf; do
-	ok "$file fits $mib MiB and no less: $conf" \
+	recorded "$file fits $mib MiB and no less: $conf" \
 		smallest "$file" "$mib" --alloc-conf="$conf"
 done <<'FIGURES'
 gpt_fullstep_ctx128 52694
