@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/saving.h"
+#include "cli/setup.h"
 #include "cli/study.h"
 #include "cli/terminal.h"
 #include "report/measured.h"
@@ -26,33 +27,15 @@ struct options {
 	struct report_options report;
 };
 
-static const char *
-policy_at(size_t index)
-{
-	size_t count;
-	const char *const *names = mr_policy_names(&count);
-
-	return index < count ? names[index] : NULL;
-}
-
-static const char *
-knob_at(size_t index)
-{
-	size_t count;
-	const struct mr_knob *knobs = mr_knobs(&count);
-
-	return index < count ? knobs[index].name : NULL;
-}
-
 static const struct mr_option rows[] = {
 	{MR_OPTION_TEXT, 'o', "output", "FILE",
 		.offset = offsetof(struct report_options, output),
 		.help = "the page to write; - is standard output"},
-	{MR_OPTION_LIST, 'p', "policy", "NAME", .choices = policy_at,
+	{MR_OPTION_LIST, 'p', "policy", "NAME", .choices = mr_setup_policy_at,
 		.offset = offsetof(struct report_options, policies),
 		.help = "the rules of the caching allocator; several are shown side by "
 			"side (mlx-cpu if there is none)"},
-	{MR_OPTION_LIST, 's', "set", "KNOB=VALUE", .choices = knob_at,
+	{MR_OPTION_LIST, 's', "set", "KNOB=VALUE", .choices = mr_setup_knob_at,
 		.offset = offsetof(struct report_options, knobs),
 		.help = "set a knob of all policies; may be given more than once; KNOB "
 			"is"},
@@ -99,8 +82,9 @@ add_policy(struct job *job, const char *name)
 	if (job->policy_count == MOST_SUBJECTS)
 		return false;
 	policy->knobs = job->options->report.knobs;
-	for (policy->policy = 0; policy_at((size_t)policy->policy); policy->policy++) {
-		if (strcmp(policy_at((size_t)policy->policy), name) != 0)
+	for (policy->policy = 0; mr_setup_policy_at((size_t)policy->policy);
+		policy->policy++) {
+		if (strcmp(mr_setup_policy_at((size_t)policy->policy), name) != 0)
 			continue;
 		job->policy_count++;
 		return true;
@@ -176,7 +160,7 @@ print_how(FILE *out, const struct job *job, const char *path, size_t policy)
 	putc('\0', out);
 	if (options->report.policies.count)
 		fprintf(out, " --policy=%s",
-			policy_at((size_t)job->policies[policy].policy));
+			mr_setup_policy_at((size_t)job->policies[policy].policy));
 	for (size_t i = 0; i < options->report.knobs.count; i++) {
 		fputs(" --set=", out);
 		print_quoted(out, options->report.knobs.items[i]);
@@ -217,7 +201,7 @@ describe(struct job *job, size_t i, const char *path, size_t policy)
 	if (asprintf(&job->names[i], "%s%s%s", mr_path_name(path),
 		    job->policy_count > 1 ? ", " : "",
 		    job->policy_count > 1
-			    ? policy_at((size_t)job->policies[policy].policy)
+			    ? mr_setup_policy_at((size_t)job->policies[policy].policy)
 			    : "") < 0) {
 		job->names[i] = NULL;
 		return false;

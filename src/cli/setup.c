@@ -10,8 +10,8 @@
 #include "base/nearest.h"
 #include "cli/message.h"
 
-static const char *
-policy_at(size_t index)
+const char *
+mr_setup_policy_at(size_t index)
 {
 	size_t count;
 	const char *const *names = mr_policy_names(&count);
@@ -19,8 +19,8 @@ policy_at(size_t index)
 	return index < count ? names[index] : NULL;
 }
 
-static const char *
-knob_at(size_t index)
+const char *
+mr_setup_knob_at(size_t index)
 {
 	size_t count;
 	const struct mr_knob *knobs = mr_knobs(&count);
@@ -29,14 +29,15 @@ knob_at(size_t index)
 }
 
 static const struct mr_option policy_rows[] = {
-	{MR_OPTION_CHOICE, 'p', "policy", "NAME", "mlx-cpu", .choices = policy_at,
+	{MR_OPTION_CHOICE, 'p', "policy", "NAME", "mlx-cpu",
+		.choices = mr_setup_policy_at,
 		.offset = offsetof(struct mr_policy_options, policy),
 		.help = "the rules of the caching allocator"},
 	{MR_OPTION_LIST, 0, "alloc-conf", "STRING",
 		.offset = offsetof(struct mr_policy_options, confs),
 		.help = "PyTorch's own settings, as PYTORCH_CUDA_ALLOC_CONF has them; "
 			"implies torch-cuda"},
-	{MR_OPTION_LIST, 's', "set", "KNOB=VALUE", .choices = knob_at,
+	{MR_OPTION_LIST, 's', "set", "KNOB=VALUE", .choices = mr_setup_knob_at,
 		.offset = offsetof(struct mr_policy_options, knobs),
 		.help = "set a knob of the policy, whatever the trace and --cache-limit "
 			"say; "
@@ -97,7 +98,7 @@ unknown_knob(const char *name, struct mr_error *err)
 	struct mr_nearest nearest = {.text = name};
 	const char *known;
 
-	for (size_t i = 0; (known = knob_at(i)); i++)
+	for (size_t i = 0; (known = mr_setup_knob_at(i)); i++)
 		mr_nearest_offer(&nearest, known);
 	if (nearest.name)
 		return mr_fail(err, MR_EINVAL,
@@ -119,7 +120,7 @@ apply_knob(struct mr_policy *policy, const char *text, struct mr_error *err)
 	if (text[length] != '=' || !length || length >= sizeof(name))
 		return mr_fail(err, MR_EINVAL, "--set: \"%s\" is not KNOB=VALUE", text);
 	snprintf(name, sizeof(name), "%.*s", (int)length, text);
-	for (i = 0; (known = knob_at(i)) && strcmp(known, name); i++)
+	for (i = 0; (known = mr_setup_knob_at(i)) && strcmp(known, name); i++)
 		;
 	if (!known)
 		return unknown_knob(name, err);
@@ -132,7 +133,7 @@ enum mr_status
 mr_setup_policy(struct mr_policy *out, const struct mr_policy_options *options,
 	struct mr_error *err)
 {
-	return mr_policy_init(out, policy_at((size_t)options->policy), err);
+	return mr_policy_init(out, mr_setup_policy_at((size_t)options->policy), err);
 }
 
 bool
@@ -203,7 +204,7 @@ mr_setup_make(struct mr_setup *out, const struct mr_policy_options *options,
 	struct mr_policy *policy = &out->policy;
 	bool fixed = limits && (limits->cache_limit.given || sets_limit(options));
 	const char *conf = options->confs.count ? options->confs.items[0] : NULL;
-	const char *name = policy_at((size_t)options->policy);
+	const char *name = mr_setup_policy_at((size_t)options->policy);
 	enum mr_status status;
 
 	if (options->confs.count > 1)

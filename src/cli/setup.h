@@ -11,6 +11,10 @@
 #include "memreplay/policy.h"
 #include "memreplay/trace.h"
 
+/* The names that --policy and --set choose from, by index; NULL: no more. */
+const char *mr_setup_policy_at(size_t index);
+const char *mr_setup_knob_at(size_t index);
+
 /* --policy, --set, --alloc-conf */
 struct mr_policy_options {
 	int policy; /* row of mr_policy_names() */
