@@ -190,6 +190,9 @@ struct mr_knob {
 /* Whether a policy has a knob. A ratio's number is in billionths. */
 MR_API bool mr_knob_applies(const struct mr_knob *knob, const struct mr_policy *policy);
 
+/* Whether a knob that a policy has changes anything under it. */
+MR_API bool mr_knob_matters(const struct mr_knob *knob, const struct mr_policy *policy);
+
 /* The table of knobs, *count rows; static storage. */
 MR_API const struct mr_knob *mr_knobs(size_t *count);
 

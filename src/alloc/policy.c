@@ -209,6 +209,26 @@ mr_knob_applies(const struct mr_knob *knob, const struct mr_policy *policy)
 	return knob->of_torch == mr_policy_is_torch(policy) || knob->offset == AT(memory);
 }
 
+bool
+mr_knob_matters(const struct mr_knob *knob, const struct mr_policy *policy)
+{
+	bool of_metal = knob->offset == AT(working_set);
+
+	switch (policy->kind) {
+	case MR_POLICY_MLX_CPU:
+		return !of_metal && knob->offset != AT(memory);
+	case MR_POLICY_NONE:
+		return knob->offset == AT(memory_limit);
+	case MR_POLICY_MLX_CUDA:
+		return !of_metal;
+	case MR_POLICY_MLX_METAL:
+	case MR_POLICY_TORCH_CUDA:
+	case MR_POLICY_TORCH_NPU:
+		break;
+	}
+	return true;
+}
+
 static enum mr_status
 set(struct mr_policy *policy, const struct mr_knob *knob, const char *text,
 	struct mr_error *err)

@@ -75,7 +75,8 @@ set_policy(struct mr_policy_options *policy, const char *name, struct mr_error *
 static enum mr_status
 make_terms(struct terms *out, const struct options *options, struct mr_error *err)
 {
-	struct mr_policy_options added = {.policy = options->policy.policy};
+	struct mr_policy_options added = {
+		.policy = options->policy.policy, .quiet = true};
 	struct mr_texts *knobs = &out->policy.knobs;
 	struct mr_setup unused;
 	struct mr_error why;

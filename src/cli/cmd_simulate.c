@@ -50,7 +50,7 @@ when_at(size_t index)
 #define MANY_EVENTS UINT64_C(20000000)
 
 static const struct mr_option own_rows[] = {
-	{MR_OPTION_TEXT, 0, "clear-at", "PHASE",
+	{MR_OPTION_TEXT, 0, "clear-at", "PHASE", .of_cache = true,
 		.offset = offsetof(struct own_options, clear_at),
 		.help = "clear the cache whenever this phase begins: when a mark of this "
 			"name (# in it stands for any number) follows one of another"},
@@ -64,10 +64,11 @@ static const struct mr_option own_rows[] = {
 		.help = "accepted for the sake of scripts; one trace under one policy is "
 			"one core's work"},
 	{MR_OPTION_TEXT, 0, "plot", "FILE", .offset = offsetof(struct own_options, plot),
+		.of_cache = true,
 		.help = "also draw a picture, by gnuplot; FILE ends in .svg, .png or "
 			".pdf"},
 	{MR_OPTION_CHOICE, 0, "figure", "NAME", "course", .choices = mr_picture_name,
-		.offset = offsetof(struct own_options, figure),
+		.of_cache = true, .offset = offsetof(struct own_options, figure),
 		.help = "which picture --plot draws: memory over events or over time, "
 			"hit rates, mallocs or bytes by size, how long blocks live or "
 			"stay cached"},
@@ -308,12 +309,6 @@ check_plot(const struct mr_command *self, const struct options *options)
 	enum mr_plot_format format;
 	struct mr_error err;
 
-	if (options->own.plot && mr_setup_is_torch(&options->policy)) {
-		mr_say_usage(self->name,
-			"%s: --plot: there are no pictures of PyTorch's policies",
-			self->name);
-		return false;
-	}
 	if (options->own.plot && mr_plot_format_of(&format, options->own.plot, &err)) {
 		mr_say_usage(self->name, "%s: --plot: %s", self->name, err.text);
 		return false;
@@ -334,7 +329,9 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
-	if (!check_plot(self, &options))
+	if (!check_plot(self, &options) ||
+		(mr_setup_is_torch(&options.policy) &&
+			!mr_torch_accepts(self, &options, operands)))
 		return MR_EXIT_USAGE;
 	if (mr_setup_is_torch(&options.policy) &&
 		mr_torch_is_snapshot(operands[0], &options.input))

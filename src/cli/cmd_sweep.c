@@ -29,6 +29,7 @@ struct options {
 
 static const struct mr_option plot_rows[] = {
 	{MR_OPTION_TEXT, 0, "plot", "FILE", .offset = offsetof(struct options, plot),
+		.of_cache = true,
 		.help = "also draw the curves, by gnuplot; FILE ends in .svg, .png or "
 			".pdf"},
 };
@@ -244,10 +245,8 @@ sweep_and_print(struct job *job, char **paths)
 static int
 sweep_torch(const struct mr_command *self, const struct options *options, char **operands)
 {
-	if (operands[1])
-		return mr_say_usage(self->name,
-			"%s: PyTorch's settings are swept for one trace at a time",
-			self->name);
+	if (!mr_torch_accepts(self, options, operands))
+		return MR_EXIT_USAGE;
 	return mr_torch_run_sweep(&(struct mr_torch_call){
 		.command = self->name,
 		.path = operands[0],
@@ -274,10 +273,6 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
-	if (mr_setup_is_torch(&options.policy) && options.plot)
-		return mr_say_usage(self->name,
-			"%s: --plot: there are no pictures of PyTorch's policies",
-			self->name);
 	if (mr_setup_is_torch(&options.policy))
 		return sweep_torch(self, &options, operands);
 	if (mr_limits_make(&limits, &options.sweep, &err) ||

@@ -52,25 +52,27 @@ together_name(size_t index)
 }
 
 static const struct mr_option rows[] = {
-	{MR_OPTION_TEXT, 't', "target", "SHARE", "99%",
+	{MR_OPTION_TEXT, 't', "target", "SHARE", "99%", .of_cache = true,
 		.offset = offsetof(struct tune_options, target),
 		.help = "the smallest limit from which on the rate stays at this share "
 			"of "
 			"the unlimited cache's, or above"},
-	{MR_OPTION_SIZE, 'b', "budget", "SIZE",
+	{MR_OPTION_SIZE, 'b', "budget", "SIZE", .of_cache = true,
 		.offset = offsetof(struct tune_options, budget),
 		.help = "instead: the limit of at most SIZE with the best rate"},
 	{MR_OPTION_FLAG, 'k', "knee", .offset = offsetof(struct tune_options, knee),
+		.of_cache = true,
 		.help = "instead: the limit beyond which more cache pays less and less"},
 	{MR_OPTION_CHOICE, 0, "of", "RATE", "hit_rate", .choices = rate_name,
-		.offset = offsetof(struct tune_options, of), .help = "the rate meant"},
-	{MR_OPTION_TEXT, 'w', "weights", "W,W...",
+		.of_cache = true, .offset = offsetof(struct tune_options, of),
+		.help = "the rate meant"},
+	{MR_OPTION_TEXT, 'w', "weights", "W,W...", .of_cache = true,
 		.offset = offsetof(struct tune_options, weights),
 		.help = "weights of the traces in the mean, in their order; otherwise "
 			"all "
 			"weigh the same"},
 	{MR_OPTION_CHOICE, 0, "by", "HOW", "worst", .choices = together_name,
-		.offset = offsetof(struct tune_options, by),
+		.of_cache = true, .offset = offsetof(struct tune_options, by),
 		.help = "what the one limit for several traces goes by: the worst trace "
 			"or "
 			"the weighted mean"},
@@ -356,10 +358,8 @@ check(const struct subjects *subjects, const struct mr_expects *expects, uint64_
 static int
 tune_torch(const struct mr_command *self, const struct options *options, char **operands)
 {
-	if (operands[1])
-		return mr_say_usage(self->name,
-			"%s: PyTorch's settings are tuned for one trace at a time",
-			self->name);
+	if (!mr_torch_accepts(self, options, operands))
+		return MR_EXIT_USAGE;
 	return mr_torch_run_tune(&(struct mr_torch_call){
 		.command = self->name,
 		.path = operands[0],

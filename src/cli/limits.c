@@ -15,20 +15,20 @@
 #define AUTO_BEND 0.01
 
 static const struct mr_option rows[] = {
-	{MR_OPTION_TEXT, 'L', "limits", "WHICH", "auto",
+	{MR_OPTION_TEXT, 'L', "limits", "WHICH", "auto", .of_cache = true,
 		.offset = offsetof(struct mr_sweep_group_options, limits),
 		.help = "cache limits to try: exact (every multiple of --resolution), "
 			"auto "
 			"(spaced by their logarithm, more where the curve bends), "
 			"LO:HI:STEP, or a list such as 0,16M,32M,unlimited"},
-	{MR_OPTION_SIZE, 0, "from", "SIZE", "0",
+	{MR_OPTION_SIZE, 0, "from", "SIZE", "0", .of_cache = true,
 		.offset = offsetof(struct mr_sweep_group_options, from),
 		.help = "with --limits=exact: the first limit"},
-	{MR_OPTION_SIZE, 0, "to", "SIZE", "unlimited",
+	{MR_OPTION_SIZE, 0, "to", "SIZE", "unlimited", .of_cache = true,
 		.offset = offsetof(struct mr_sweep_group_options, to),
 		.help = "with --limits=exact: the last limit; unlimited is the first at "
 			"which nothing changes any more"},
-	{MR_OPTION_SIZE, 0, "resolution", "SIZE",
+	{MR_OPTION_SIZE, 0, "resolution", "SIZE", .of_cache = true,
 		.offset = offsetof(struct mr_sweep_group_options, resolution),
 		.help = "with --limits=exact: bytes between two limits; 1 walks every "
 			"step "

@@ -260,3 +260,44 @@ mr_options_parse(void *values, const struct mr_option_use *uses, int argc, char 
 	}
 	return MR_OK;
 }
+
+/* Whether a value is another than the default. */
+static bool
+is_given(const char *member, const struct mr_option *row)
+{
+	const char *text = NULL;
+
+	switch (row->kind) {
+	case MR_OPTION_FLAG:
+		return *(const bool *)(const void *)member;
+	case MR_OPTION_SIZE:
+	case MR_OPTION_COUNT:
+		return ((const struct mr_number *)(const void *)member)->given;
+	case MR_OPTION_LIST:
+		return ((const struct mr_texts *)(const void *)member)->count > 0;
+	case MR_OPTION_CHOICE:
+		text = row->choices((size_t) * (const int *)(const void *)member);
+		break;
+	case MR_OPTION_TEXT:
+		text = *(const char *const *)(const void *)member;
+		break;
+	}
+	return text && !(row->default_text && !strcmp(text, row->default_text));
+}
+
+const struct mr_option *
+mr_options_of_cache(const void *values, const struct mr_option_use *uses)
+{
+	for (; uses->group; uses++) {
+		for (size_t i = 0; i < uses->group->count; i++) {
+			const struct mr_option *row = &uses->group->rows[i];
+
+			if (row->of_cache &&
+				is_given(
+					(const char *)values + uses->offset + row->offset,
+					row))
+				return row;
+		}
+	}
+	return NULL;
+}

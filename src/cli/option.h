@@ -49,6 +49,7 @@ struct mr_option {
 	uint64_t min, max;        /* SIZE, COUNT: the range; max 0: no bounds */
 	size_t offset;            /* of the member in its group's struct */
 	const char *help;         /* a phrase without a full stop */
+	bool of_cache;            /* means nothing under PyTorch's rules */
 };
 
 /* Options that belong together, of one command or shared by several. */
@@ -72,5 +73,9 @@ struct mr_option_use {
  */
 MR_MUST_CHECK enum mr_status mr_options_parse(void *values,
 	const struct mr_option_use *uses, int argc, char **argv, struct mr_error *err);
+
+/* The first option of_cache that is not as by default; NULL: there is none. */
+const struct mr_option *mr_options_of_cache(
+	const void *values, const struct mr_option_use *uses);
 
 #endif

@@ -46,12 +46,12 @@ static const struct mr_option policy_rows[] = {
 const struct mr_option_group mr_policy_group = {"Policy options", policy_rows, 3};
 
 static const struct mr_option limit_rows[] = {
-	{MR_OPTION_SIZE, 'l', "cache-limit", "SIZE",
+	{MR_OPTION_SIZE, 'l', "cache-limit", "SIZE", .of_cache = true,
 		.offset = offsetof(struct mr_limit_options, cache_limit),
 		.help = "most bytes that freed blocks may keep cached (32M, 1.5G, "
 			"unlimited), in place of the trace's own limit; its "
 			"set_cache_limit events are then ignored"},
-	{MR_OPTION_FLAG, 0, "keep-limit-events",
+	{MR_OPTION_FLAG, 0, "keep-limit-events", .of_cache = true,
 		.offset = offsetof(struct mr_limit_options, keep_limit_events),
 		.help = "obey the trace's set_cache_limit events all the same"},
 };
@@ -109,13 +109,13 @@ unknown_knob(const char *name, struct mr_error *err)
 
 /* Carries out one --set. */
 static enum mr_status
-apply_knob(struct mr_policy *policy, const char *text, struct mr_error *err)
+apply_knob(struct mr_policy *policy, const char *text, bool say, struct mr_error *err)
 {
 	char name[48];
 	size_t length = strcspn(text, "=");
 	struct mr_error why;
 	const char *known;
-	size_t i;
+	size_t i, count;
 
 	if (text[length] != '=' || !length || length >= sizeof(name))
 		return mr_fail(err, MR_EINVAL, "--set: \"%s\" is not KNOB=VALUE", text);
@@ -126,6 +126,9 @@ apply_knob(struct mr_policy *policy, const char *text, struct mr_error *err)
 		return unknown_knob(name, err);
 	if (mr_policy_set(policy, name, text + length + 1, &why))
 		return mr_fail(err, MR_EINVAL, "--set: %s", why.text);
+	if (say && !mr_knob_matters(&mr_knobs(&count)[i], policy))
+		mr_say("the knob %s changes nothing under the policy %s", name,
+			mr_policy_name(policy));
 	return MR_OK;
 }
 
@@ -180,7 +183,7 @@ mr_setup_knobs(struct mr_policy *policy, const struct mr_policy_options *options
 	enum mr_status status = conf ? apply_conf(policy, conf, say, err) : MR_OK;
 
 	for (size_t i = 0; !status && i < options->knobs.count; i++)
-		status = apply_knob(policy, options->knobs.items[i], err);
+		status = apply_knob(policy, options->knobs.items[i], say, err);
 	if (!status && say)
 		say_idle(policy);
 	return status;
@@ -212,12 +215,17 @@ mr_setup_make(struct mr_setup *out, const struct mr_policy_options *options,
 	status = mr_policy_init(policy, name, err);
 	if (!status && conf && !mr_policy_is_torch(policy))
 		status = mr_policy_init(policy, "torch-cuda", err);
+	if (!status && limits && mr_policy_is_torch(policy) &&
+		(limits->cache_limit.given || limits->keep_limit_events))
+		status = mr_fail(err, MR_EINVAL,
+			"--cache-limit: PyTorch's rules know no such limit");
 	if (!status && header)
 		status = apply_header(policy, header, err);
 	if (limits && limits->cache_limit.given)
 		policy->cache_limit = limits->cache_limit.value;
 	if (!status)
-		status = mr_setup_knobs(policy, options, conf, header == NULL, err);
+		status = mr_setup_knobs(
+			policy, options, conf, !header && !options->quiet, err);
 	mr_policy_resolve(policy);
 	out->keep_limits = !fixed || limits->keep_limit_events;
 	return status;

@@ -20,6 +20,7 @@ struct mr_policy_options {
 	int policy; /* row of mr_policy_names() */
 	struct mr_texts knobs;
 	struct mr_texts confs;
+	bool quiet; /* what is to be said of them has been */
 };
 extern const struct mr_option_group mr_policy_group;
 
@@ -38,7 +39,7 @@ struct mr_setup {
 /*
  * Makes the set-up. limits NULL: the command has no such options, and the
  * trace's limits are obeyed. header NULL: only the options are checked, which
- * a command does before it opens anything.
+ * a command does before it opens anything, and what does nothing is named.
  *   MR_EINVAL   an option is wrong
  *   MR_EFORMAT  the header is: a page that cannot be
  */

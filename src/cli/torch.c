@@ -50,6 +50,21 @@ mr_torch_is_snapshot(const char *path, const struct mr_source_options *input)
 	return is;
 }
 
+bool
+mr_torch_accepts(const struct mr_command *self, const void *values, char **operands)
+{
+	const struct mr_option *row = mr_options_of_cache(values, self->options);
+
+	if (operands[0] && operands[1])
+		mr_say_usage(self->name,
+			"%s: PyTorch's rules are applied to one trace at a time",
+			self->name);
+	else if (row)
+		mr_say_usage(self->name, "%s: --%s means nothing under PyTorch's rules",
+			self->name, row->name);
+	return !row && !(operands[0] && operands[1]);
+}
+
 /* --- reading */
 
 static int

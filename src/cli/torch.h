@@ -7,6 +7,7 @@
  * the state that it begins in, or any other trace, from memory.
  */
 
+#include "cli/command.h"
 #include "cli/output.h"
 #include "cli/setup.h"
 #include "cli/source.h"
@@ -37,6 +38,12 @@ struct mr_torch_call {
  * if --from says so, for it can be read but once.
  */
 bool mr_torch_is_snapshot(const char *path, const struct mr_source_options *input);
+
+/*
+ * Whether a command line makes sense under PyTorch's rules: one trace, and no option
+ * that means nothing there. Says what does not.
+ */
+bool mr_torch_accepts(const struct mr_command *self, const void *values, char **operands);
 
 /* The commands. Each returns an exit status. */
 int mr_torch_run_verify(const struct mr_torch_call *call);

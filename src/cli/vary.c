@@ -7,7 +7,7 @@
 #include "base/error.h"
 
 static const struct mr_option rows[] = {
-	{MR_OPTION_LIST, 'V', "vary", "KNOB=A,B,C",
+	{MR_OPTION_LIST, 'V', "vary", "KNOB=A,B,C", .of_cache = true,
 		.offset = offsetof(struct mr_vary_options, texts),
 		.help = "sweep with each of these values of a knob, or with "
 			"policy=NAME,NAME under each policy; if given more than once, "
@@ -69,9 +69,11 @@ make(struct mr_variant *variant, size_t number, const struct mr_texts *vary,
 	struct mr_policy_options own = *policy;
 	enum mr_status st = MR_OK;
 
+	/* of each policy's combinations the first speaks for all */
 	for (size_t i = vary->count; i-- > 0;) {
 		size_t values = values_of(vary->items[i]);
 
+		own.quiet |= number % values && strncmp(vary->items[i], "policy=", 7);
 		variant->texts[i] = pick(vary->items[i], number % values);
 		if (!variant->texts[i])
 			return mr_fail_memory(err);

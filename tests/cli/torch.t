@@ -88,3 +88,34 @@ recommendation
   export                 the settings stay as they are
 !~ max_split_size_mb:20 is known to run away
 !~ max_split_size_mb:20 is known to run away
+
+# what is about a cache limit is refused, and not passed over
+$ memreplay simulate --alloc-conf= --cache-limit=1M $top_srcdir/traces/toy_torch.pickle.gz
+! memreplay: simulate: --cache-limit means nothing under PyTorch's rules
+!~ --help
+? 2
+
+$ memreplay simulate --policy=torch-cuda --plot=x.svg small.jsonl
+! memreplay: simulate: --plot means nothing under PyTorch's rules
+!~ --help
+? 2
+
+$ memreplay sweep --policy=torch-cuda --limits=1M small.jsonl
+! memreplay: sweep: --limits means nothing under PyTorch's rules
+!~ --help
+? 2
+
+$ memreplay tune --device-memory=1G --knee small.jsonl
+! memreplay: tune: --knee means nothing under PyTorch's rules
+!~ --help
+? 2
+
+$ memreplay diff --policy=torch-cuda --keep-limit-events --with=memory=3M small.jsonl
+! memreplay: diff: --cache-limit: PyTorch's rules know no such limit
+!~ --help
+? 2
+
+$ memreplay tune --device-memory=1G small.jsonl small.jsonl
+! memreplay: tune: PyTorch's rules are applied to one trace at a time
+!~ --help
+? 2

@@ -28,3 +28,14 @@ $ memreplay sweep --vary policy=mlx-cpu,x small.jsonl
 $ memreplay sweep --vary policy=mlx-cpu,none small.jsonl
 ! memreplay: small.jsonl: the policy none has no cache limit
 ? 2
+
+# a knob that changes nothing is named, once a policy
+$ memreplay sweep --limits=1M --vary=policy=mlx-metal,mlx-cpu,mlx-cuda --vary=window_factor=2,3 --set=working_set=1G small.jsonl >out
+! memreplay: the knob working_set changes nothing under the policy mlx-cpu
+! memreplay: the knob working_set changes nothing under the policy mlx-cuda
+
+$ memreplay diff --with=memory=1G small.jsonl >out
+! memreplay: the knob memory changes nothing under the policy mlx-cpu
+
+$ memreplay simulate --policy=none --set=memory_limit=1G --set=round=1/4 small.jsonl >out
+! memreplay: the knob round changes nothing under the policy none
