@@ -183,6 +183,53 @@ START_TEST(lenient_reading_ends)
 }
 END_TEST
 
+/* What mr_read_progress was called with. */
+struct told {
+	size_t times;
+	uint64_t done, length;
+};
+
+static void
+hear(void *context, uint64_t done, uint64_t length)
+{
+	struct told *told = context;
+
+	ck_assert_uint_ge(done, told->done);
+	ck_assert_uint_le(done, length);
+	*told = (struct told){told->times + 1, done, length};
+}
+
+/* While the file is read, and while its events are handed out, to the last. */
+START_TEST(progress_comes_to_the_end)
+{
+	load_table();
+	for (size_t i = 0; i < row_count; i++) {
+		struct told told = {0};
+		const struct mr_reader_options options = {
+			.progress = hear, .progress_context = &told};
+		const char *path = corpus_path(rows[i].name);
+		uint64_t done = 0, length = 0, before = 0;
+		struct mr_reader *reader;
+		struct mr_event event;
+
+		if (!is_readable(&rows[i]))
+			continue;
+		ck_assert_int_eq(mr_reader_open(&reader, path, &options, NULL), MR_OK);
+		while (!mr_reader_next(reader, &event, NULL)) {
+			before = done;
+			mr_reader_progress(reader, &done, &length);
+			REQUIRE(before <= done && done <= length, "%s", path);
+		}
+		mr_reader_progress(reader, &done, &length);
+		REQUIRE(length && done == length, "%s: %" PRIu64 " of %" PRIu64, path,
+			done, length);
+		REQUIRE(told.times && told.length && told.done == told.length, "%s",
+			path);
+		mr_reader_close(reader);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -194,6 +241,7 @@ main(void)
 	tcase_add_loop_test(
 		tcase, forms_mean_the_same, 0, sizeof(pairs) / sizeof(pairs[0]));
 	tcase_add_test(tcase, lenient_reading_ends);
+	tcase_add_test(tcase, progress_comes_to_the_end);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

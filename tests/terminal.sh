@@ -11,10 +11,12 @@ if ! command -v python3 >/dev/null; then
 	exit 0
 fi
 
-exec python3 - "$top_builddir/memreplay" "$top_srcdir" <<'PYTHON'
+exec python3 - "$top_builddir/memreplay" "$top_srcdir" \
+	"$top_builddir/tests/.libs/libhasty.so" <<'PYTHON'
 import fcntl
 import json
 import os
+import pickle
 import pty
 import re
 import select
@@ -29,6 +31,10 @@ import time
 
 program = os.path.realpath(sys.argv[1])
 top = os.path.realpath(sys.argv[2])
+# a clock on which all that is looked at takes more than a second
+HASTE = {"LD_PRELOAD": os.path.realpath(sys.argv[3]),
+         "ASAN_OPTIONS": "verify_asan_link_order=0:"
+                         + os.environ.get("ASAN_OPTIONS", "")}
 trace = top + "/traces/mlp_train.mrt.gz"
 done = failed = 0
 
@@ -139,26 +145,84 @@ piped = subprocess.run([program, "info", trace], stdout=subprocess.PIPE,
                        text=True).stdout
 ok("none in a pipe", piped and piped.isascii() and "#" not in piped, piped)
 
-# --- progress, of a trace that takes more than a second to come
+# --- progress
 
 HEADER = '{"format":"alloc-trace","version":1}\n'
 EVENTS = "".join('{"op":"malloc","id":%d,"size":8}\n{"op":"free","id":%d}\n' % (i, i)
                  for i in range(1, 2001))
-LAST = EVENTS.replace('id":', 'id":1')
 
 with tempfile.TemporaryDirectory() as folder:
     read_end, write_end = os.pipe()
     terminal = Terminal([program, "simulate", "--format=csv", "-"], 80,
-                        stdin=read_end)
+                        stdin=read_end, **HASTE)
     os.close(read_end)
-    os.write(write_end, (HEADER + EVENTS[:40000]).encode())
-    time.sleep(1.2)
-    os.write(write_end, LAST[:40000].encode())
+    os.write(write_end, (HEADER + EVENTS[:60000]).encode())
     terminal.read(until=" events")
     os.close(write_end)
     text = terminal.end()
     ok("progress is told on a terminal", re.search(r"\r[0-9,]+ events", text), text)
     ok("and taken away", re.search(r"\r +\r", text), text)
+
+# --- progress of imports, which are read whole before the first event
+
+
+def profile(count):
+    """A profile of PyTorch that frees nothing."""
+    return '{"schemaVersion":1,"traceEvents":[\n' + ",\n".join(
+        '{"ph":"i","name":"[memory]","ts":%d,"args":{"Total Allocated":%d,"Bytes":64,'
+        '"Addr":%d,"Device Id":-1,"Device Type":0}}' % (i, 64 * i, 4096 * i)
+        for i in range(1, count + 1)) + "\n]}\n"
+
+
+def snapshot(count):
+    """A memory snapshot of PyTorch of a block that comes and goes."""
+    return pickle.dumps({"segments": [], "device_traces": [[
+        {"action": action, "addr": 4096, "size": 512, "stream": 0, "frames": []}
+        for _ in range(count) for action in ("alloc", "free_completed")]]})
+
+
+READING = r"\r\[#*-* *\] +[0-9]+ %, [0-9.]+ [a-z]+ left, reading"
+COMMANDS = (["info"], ["convert"], ["simulate"], ["sweep"], ["tune"],
+            ["report", "--output=page.html"], ["replay", "--touch=none"])
+with tempfile.TemporaryDirectory() as folder:
+    with open(folder + "/profile.json", "w") as file:
+        file.write(profile(5000))
+    with open(folder + "/snapshot.pickle", "wb") as file:
+        file.write(snapshot(5000))
+    for command in COMMANDS:
+        for name in ("profile.json", "snapshot.pickle"):
+            argv = [program, *command, name]
+            if command == ["convert"]:
+                argv.append("out.mrt.gz")
+            text = Terminal(argv, 80, folder=folder, **HASTE).end()
+            found = re.findall(READING, text)
+            ok("%s shows how far it has read %s" % (command[0], name),
+               len(found) > 1 and found[0] != found[-1], text[-2000:])
+            events = re.findall(r"\r\[#+ *\] +[0-9]+ %, [^,\r]* left(?!, reading)",
+                                text)
+            ok("and then its events", events, text[-2000:])
+    text = Terminal([program, "verify", "snapshot.pickle"], 80, folder=folder,
+                    **HASTE).end()
+    ok("verify shows how far it has read a snapshot", re.search(READING, text), text)
+    text = subprocess.run([program, "info", "profile.json"], cwd=folder, text=True,
+                          stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          env={**os.environ, **HASTE}).stderr
+    ok("none of it in a pipe", "\r" not in text and "reading" not in text, text)
+    read_end, write_end = os.pipe()
+    os.mkdir(folder + "/empty")
+    terminal = Terminal([program, "report", "--from=kineto", "-o", "page.html", "-"],
+                        80, folder=folder + "/empty", stdin=read_end, **HASTE)
+    os.close(read_end)
+    os.write(write_end, profile(600)[:60000].encode())
+    terminal.read(until=" read")
+    half = os.listdir(folder + "/empty")
+    terminal.type("\x03")
+    text = terminal.end()
+    os.close(write_end)
+    ok("what came through a pipe is told in bytes",
+       re.search(r"\r[0-9.]+ KiB read", text), text)
+    ok("Ctrl-C while an import is read leaves no file",
+       len(half) == 1 and not os.listdir(folder + "/empty"), half)
 
 # --- interruption
 

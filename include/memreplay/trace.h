@@ -123,6 +123,12 @@ enum mr_free_at {
 	MR_FREE_AT_REQUESTED  /* the program gave it back */
 };
 
+/*
+ * Called now and then while a file is read, also while it is opened, which can mean
+ * to read all of it: with the bytes read and its length, 0 if that is not known.
+ */
+typedef void (*mr_read_progress)(void *context, uint64_t done, uint64_t length);
+
 struct mr_reader_options {
 	const char *from; /* name of a format; NULL: detect it by content */
 	bool lenient;     /* skip what can be skipped, and count it */
@@ -135,7 +141,9 @@ struct mr_reader_options {
 	/* for formats that record several devices: "1", "cpu", "cuda:0"; NULL: the
 	   only one */
 	const char *device;
-	enum mr_free_at free_at; /* of snapshots of PyTorch */
+	enum mr_free_at free_at;   /* of snapshots of PyTorch */
+	mr_read_progress progress; /* NULL: nobody is told */
+	void *progress_context;
 };
 
 struct mr_reader;
@@ -187,8 +195,10 @@ MR_API void mr_reader_summary(
 	const struct mr_reader *reader, struct mr_reader_summary *out);
 
 /*
- * Bytes read from the file and its length; length is 0 where it is not known
- * (a pipe). For progress bars.
+ * How far the events handed out have come: bytes read from the file and its
+ * length; or where all of the file is read before the first event, as some
+ * imports do, steps made and all there are. length is 0 where it is not known (a
+ * pipe). For progress bars.
  */
 MR_API void mr_reader_progress(
 	const struct mr_reader *reader, uint64_t *done, uint64_t *length);

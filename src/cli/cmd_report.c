@@ -349,7 +349,7 @@ write_page(const struct job *job, struct mr_saving *saving)
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
-	struct options options;
+	struct options options = {0}; /* what is no option too */
 	struct job job = {.options = &options};
 	struct mr_saving saving = {0};
 	int status;

@@ -65,6 +65,16 @@ static const struct mr_option other_rows[] = {
 	FORMAT_ROW("trace-format"), LENIENT_ROW, DEVICE_ROW, FREE_AT_ROW};
 const struct mr_option_group mr_source_other_group = {"Trace options", other_rows, 4};
 
+/* Until there are events to tell by. */
+static void
+show_before(void *context, uint64_t done, uint64_t length)
+{
+	struct mr_source *input = context;
+
+	if (!input->begun)
+		mr_progress_show_read(&input->before, done, length);
+}
+
 int
 mr_source_open(struct mr_source *input, const char *path,
 	const struct mr_source_options *options)
@@ -73,11 +83,16 @@ mr_source_open(struct mr_source *input, const char *path,
 		.ahead = options->ahead,
 		.foresee = options->foresee,
 		.device = options->device,
-		.free_at = (enum mr_free_at)options->free_at};
+		.free_at = (enum mr_free_at)options->free_at,
+		.progress_context = input};
 
 	input->path = path;
 	input->reader = NULL;
-	mr_progress_start(&input->progress);
+	input->begun = false;
+	input->progress = options->progress ? options->progress : &input->own;
+	mr_progress_start(&input->before);
+	if (input->before.width)
+		how.progress = show_before;
 	if (options->from >= 0)
 		how.from = format_at((size_t)options->from);
 	if (mr_reader_open(&input->reader, path, &how, &input->err))
@@ -101,7 +116,16 @@ show_progress(struct mr_source *input)
 		snprintf(label, sizeof(label), "%s events",
 			mr_count_print(text, summary.events));
 	}
-	mr_progress_show(&input->progress, part, label);
+	mr_progress_show(input->progress, part, label);
+}
+
+static void
+begin(struct mr_source *input)
+{
+	input->begun = true;
+	mr_progress_hide(&input->before);
+	if (input->progress == &input->own)
+		mr_progress_start(&input->own);
 }
 
 enum mr_status
@@ -117,19 +141,21 @@ mr_source_next(struct mr_source *input)
 			break;
 	}
 	input->count = count;
-	if (input->progress.width)
+	if (!input->begun)
+		begin(input);
+	if (input->progress->width)
 		show_progress(input);
 	if (status == MR_END && count)
 		return MR_OK;
 	if (status)
-		mr_progress_hide(&input->progress);
+		mr_progress_hide(input->progress);
 	return status;
 }
 
 int
 mr_source_failed(struct mr_source *input)
 {
-	mr_progress_hide(&input->progress);
+	mr_progress_hide(input->begun ? input->progress : &input->before);
 	return mr_say_error(input->path, &input->err);
 }
 

@@ -19,6 +19,7 @@ struct mr_source_options {
 	int free_at;  /* enum mr_free_at */
 	bool ahead;   /* no option: as foresee; for commands with --jobs */
 	bool foresee; /* no option: the command's, see struct mr_reader_options */
+	struct mr_progress *progress; /* no option: of which the reading is a stretch */
 };
 extern const struct mr_option_group mr_source_group;
 extern const struct mr_option_group mr_source_other_group; /* --trace-format */
@@ -29,7 +30,10 @@ struct mr_source {
 	const char *path;
 	struct mr_reader *reader;
 	struct mr_error err;
-	struct mr_progress progress;
+	struct mr_progress *progress; /* the command's, or else `own` */
+	struct mr_progress own;
+	struct mr_progress before; /* of what is read before the first event */
+	bool begun;                /* there were events */
 	size_t count;
 	struct mr_event events[MR_SOURCE_BATCH];
 };

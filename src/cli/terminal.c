@@ -61,9 +61,16 @@ mr_screen_init(struct mr_screen *out, FILE *stream)
 void
 mr_progress_start(struct mr_progress *progress)
 {
-	*progress =
-		(struct mr_progress){.width = width_of(STDERR_FILENO), .next_show = 1};
+	*progress = (struct mr_progress){
+		.width = width_of(STDERR_FILENO), .next_show = 1, .to = 1};
 	clock_gettime(CLOCK_MONOTONIC, &progress->start);
+}
+
+void
+mr_progress_stretch(struct mr_progress *progress, double from, double to)
+{
+	progress->from = from;
+	progress->to = to;
 }
 
 static double
@@ -102,6 +109,8 @@ mr_progress_show(struct mr_progress *progress, double part, const char *label)
 		(spent = seconds_since(&progress->start)) < progress->next_show)
 		return;
 	progress->next_show = spent + 0.1;
+	if (part >= 0)
+		part = progress->from + part * (progress->to - progress->from);
 	length = print_state(line, sizeof(line), part, spent, label);
 	/* the last column stays free, lest the terminal begin a new line */
 	length = length < room ? length : room;
@@ -119,6 +128,16 @@ mr_progress_show(struct mr_progress *progress, double part, const char *label)
 	if (progress->shown > length + bar)
 		fprintf(stderr, "%*s", progress->shown - length - bar, "");
 	progress->shown = length + bar;
+}
+
+void
+mr_progress_show_read(void *progress, uint64_t done, uint64_t length)
+{
+	char text[MR_TEXT_SIZE], label[MR_TEXT_SIZE + 16] = "reading";
+
+	if (!length)
+		snprintf(label, sizeof(label), "%s read", mr_size_print(text, done));
+	mr_progress_show(progress, length ? (double)done / (double)length : -1, label);
 }
 
 void

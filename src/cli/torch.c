@@ -71,12 +71,17 @@ static int
 read_snapshot(struct mr_torch_case *out, const struct mr_torch_call *call)
 {
 	struct mr_snapshot *snapshot = NULL;
+	struct mr_progress progress;
 	struct mr_input *in = NULL;
 	struct mr_error err;
 	enum mr_status st = mr_input_open(&in, call->path, &err);
 
-	if (!st)
+	mr_progress_start(&progress);
+	if (!st) {
+		mr_input_tell(in, mr_progress_show_read, &progress);
 		st = mr_snapshot_read(&snapshot, in, true, &err);
+	}
+	mr_progress_hide(&progress);
 	mr_input_close(in);
 	if (!st)
 		st = mr_torch_case_snapshot(out, snapshot, call->input->device, &err);

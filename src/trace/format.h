@@ -37,6 +37,9 @@ struct mr_source {
 	uint64_t where;         /* of events[0]; the next follow if it counts events */
 	uint64_t element;       /* number of events[0] in a document; 0: not one */
 	uint64_t skipped_lines; /* when lenient */
+	/* where all of the input is read before the first event: steps made towards
+	   the last one, of all; 0: the bytes read tell */
+	uint64_t step, steps;
 	bool cut;
 	const char *trailer;      /* NULL: none */
 	struct mr_import *import; /* NULL: the format is one of ours */

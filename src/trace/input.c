@@ -19,6 +19,9 @@ struct mr_input {
 	size_t capacity;
 	uint64_t skipped; /* bytes before data[start] */
 
+	mr_read_progress progress; /* NULL: nobody is told */
+	void *context;
+
 	enum mr_status after;   /* data[end]: MR_OK if there may be more */
 	struct mr_error defect; /* if that is not MR_END */
 };
@@ -53,6 +56,9 @@ fill(struct mr_input *in)
 	in->after = in->ahead ? mr_ahead_take(in->ahead, to, room, &got, &in->defect)
 			      : mr_inflow_take(&in->flow, to, room, &got, &in->defect);
 	in->end += got;
+	if (in->progress)
+		in->progress(in->context, atomic_load(&in->flow.bytes_read),
+			in->flow.file_length);
 }
 
 enum mr_status
@@ -133,6 +139,13 @@ mr_input_read_ahead(struct mr_input *in, struct mr_error *err)
 	if (in->ahead || in->after || !in->flow.gzip || !in->flow.file_length)
 		return MR_OK;
 	return mr_ahead_new(&in->ahead, &in->flow, err);
+}
+
+void
+mr_input_tell(struct mr_input *in, mr_read_progress progress, void *context)
+{
+	in->progress = progress;
+	in->context = context;
 }
 
 bool

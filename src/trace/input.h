@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "memreplay/base.h"
+#include "memreplay/trace.h"
 
 struct mr_input;
 
@@ -33,6 +34,9 @@ MR_MUST_CHECK enum mr_status mr_input_open(
  */
 MR_MUST_CHECK enum mr_status mr_input_read_ahead(
 	struct mr_input *input, struct mr_error *err);
+
+/* Tells how much has been read whenever something was; progress may be NULL. */
+void mr_input_tell(struct mr_input *input, mr_read_progress progress, void *context);
 
 /* As mr_reader_help(). */
 bool mr_input_help(struct mr_input *input);

@@ -354,6 +354,8 @@ fill_intervals(struct mr_source *source, struct mr_error *err)
 		st = put_next(state, err);
 	if (st == MR_END && import->count)
 		st = MR_OK;
+	source->step = 2 * state->at - state->live_count;
+	source->steps = 2 * state->count;
 	if (!st)
 		mr_import_hand_over(source);
 	return st;

@@ -165,8 +165,9 @@ set_next(struct kineto *k)
 
 /* Goes through all records for what they come to, and back to the first. */
 static enum mr_status
-count_all(struct kineto *k, struct mr_error *err)
+count_all(struct mr_source *source, struct mr_error *err)
 {
+	struct kineto *k = source->state;
 	struct mr_import *import = &k->import;
 	struct mr_spool_record record;
 	enum mr_status st;
@@ -177,6 +178,7 @@ count_all(struct kineto *k, struct mr_error *err)
 	while (!st && !(st = mr_spool_next(k->scan.spool, &record, err))) {
 		st = put_record(k, &record, err);
 		import->count = 0;
+		source->steps++;
 	}
 	if (st != MR_END)
 		return st;
@@ -233,7 +235,7 @@ open_kineto(struct mr_source *source, struct mr_error *err)
 	/* only the CPU's allocator reports sizes as they were requested */
 	facts[MR_FACT_ROUNDED_SIZES] = k->scan.devices[k->device].type != 0;
 	set_next(k);
-	st = count_all(k, err);
+	st = count_all(source, err);
 	if (st)
 		return st;
 	k->import.complete = true;
@@ -272,14 +274,19 @@ put_seeds(struct kineto *k, struct mr_error *err)
 }
 
 static enum mr_status
-put_records(struct kineto *k, struct mr_error *err)
+put_records(struct mr_source *source, struct mr_error *err)
 {
+	struct kineto *k = source->state;
 	struct mr_spool_record record;
 	enum mr_status st = MR_OK;
 
-	for (size_t n = 0; n < BATCH && !st; n++)
-		if (!(st = mr_spool_next(k->scan.spool, &record, err)))
+	for (size_t n = 0; n < BATCH && !st; n++) {
+		st = mr_spool_next(k->scan.spool, &record, err);
+		if (!st) {
+			source->step++;
 			st = put_record(k, &record, err);
+		}
+	}
 	return st;
 }
 
@@ -292,7 +299,7 @@ fill_kineto(struct mr_source *source, struct mr_error *err)
 	k->name_count = 0;
 	while (!st && !k->import.count)
 		st = k->seed_count && k->at <= k->seed_count ? put_seeds(k, err)
-							     : put_records(k, err);
+							     : put_records(source, err);
 	source->where = source->where ? source->where + source->count : 1;
 	if (st == MR_END && k->import.count)
 		st = MR_OK;

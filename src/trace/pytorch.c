@@ -289,6 +289,7 @@ open_pytorch(struct mr_source *source, struct mr_error *err)
 		return st;
 	p->import.facts[MR_FACT_LOST_EVENTS] = lost_events(p->snapshot);
 	p->import.complete = true;
+	source->steps = p->seed_count + device_of(p)->count;
 	return make_header(source, err);
 }
 
@@ -480,6 +481,7 @@ fill_pytorch(struct mr_source *source, struct mr_error *err)
 		}
 	}
 	source->where = source->where ? source->where + source->count : 1;
+	source->step = p->phase < EVENTS ? p->at : p->seed_count + p->at;
 	if (!st)
 		mr_import_hand_over(source);
 	return st;

@@ -91,8 +91,10 @@ open_reader(struct mr_reader *reader, const char *path,
 	enum mr_status st;
 
 	source->lenient = options->lenient;
-	if ((st = mr_input_open(&source->input, path, err)) ||
-		(options->ahead && (st = mr_input_read_ahead(source->input, err))) ||
+	if ((st = mr_input_open(&source->input, path, err)))
+		return st;
+	mr_input_tell(source->input, options->progress, options->progress_context);
+	if ((options->ahead && (st = mr_input_read_ahead(source->input, err))) ||
 		(st = mr_check_init(&reader->check, options->lenient, err)) ||
 		(st = find_format(reader, options->from, err)) ||
 		(st = check_options(reader->reading, options, err)))
@@ -118,7 +120,7 @@ open_foreseeing(struct mr_reader *reader, const char *path,
 	if (st || !options->foresee || !reader->source.import ||
 		reader->source.import->complete)
 		return st;
-	mr_reader_progress(reader, &done, &length);
+	mr_input_progress(reader->source.input, &done, &length);
 	if (!length)
 		return MR_OK;
 	do
@@ -273,7 +275,12 @@ mr_reader_summary(const struct mr_reader *reader, struct mr_reader_summary *out)
 void
 mr_reader_progress(const struct mr_reader *reader, uint64_t *done, uint64_t *length)
 {
-	mr_input_progress(reader->source.input, done, length);
+	const struct mr_source *source = &reader->source;
+
+	*done = source->step;
+	*length = source->steps;
+	if (!source->steps)
+		mr_input_progress(source->input, done, length);
 }
 
 void
