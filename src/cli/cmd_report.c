@@ -70,6 +70,8 @@ struct job {
 	struct mr_how how[MOST_SUBJECTS];
 	char *texts[MOST_SUBJECTS]; /* of how */
 	struct mr_doc measured[MOST_SUBJECTS];
+	struct mr_progress progress;
+	double all, done; /* work, in bytes of traces */
 };
 
 /* --- options, checked and as text for a shell */
@@ -261,11 +263,27 @@ read_replays(struct job *job)
 
 /* --- the page */
 
+/* What it takes to draw a subject, in bytes of a trace to be read: about. */
+#define DRAWING 262144.0
+
+/* What is done next is so much of all the work. */
+static void
+begin_stretch(struct job *job, double work)
+{
+	double before = job->done;
+
+	job->done += work;
+	mr_progress_stretch(&job->progress, before / job->all, job->done / job->all);
+}
+
 static int
 study_all(struct job *job, char **paths)
 {
 	int status = MR_EXIT_DONE;
 
+	for (size_t t = 0; paths[t]; t++)
+		job->all += ((double)mr_source_length(paths[t]) + DRAWING) *
+			(double)job->policy_count;
 	for (size_t t = 0; paths[t] && !status; t++) {
 		for (size_t p = 0; p < job->policy_count && !status; p++) {
 			const struct mr_study_options how = {
@@ -277,6 +295,7 @@ study_all(struct job *job, char **paths)
 			};
 			size_t i = job->count++;
 
+			begin_stretch(job, (double)mr_source_length(paths[t]));
 			status = mr_study_run(&job->studies[i], paths[t], &how);
 			if (!status && !describe(job, i, paths[t], p)) {
 				mr_say("out of memory");
@@ -294,11 +313,10 @@ show_progress(void *context, double part)
 }
 
 static enum mr_status
-print_page(const struct job *job, FILE *out, struct mr_error *err)
+print_page(struct job *job, FILE *out, struct mr_error *err)
 {
 	struct mr_subject subjects[MOST_SUBJECTS];
 	struct mr_doc facts[MOST_SUBJECTS];
-	struct mr_progress progress;
 	const struct mr_page page = {
 		.subjects = subjects,
 		.count = job->count,
@@ -307,7 +325,7 @@ print_page(const struct job *job, FILE *out, struct mr_error *err)
 		.how = job->how,
 		.environment = environ,
 		.progress = show_progress,
-		.context = &progress,
+		.context = &job->progress,
 	};
 	enum mr_status st;
 
@@ -315,14 +333,14 @@ print_page(const struct job *job, FILE *out, struct mr_error *err)
 		subjects[i] = job->studies[i].subject;
 		facts[i] = job->studies[i].facts;
 	}
-	mr_progress_start(&progress);
+	begin_stretch(job, job->all - job->done);
 	st = mr_page_print(&page, out, err);
-	mr_progress_hide(&progress);
+	mr_progress_hide(&job->progress);
 	return st;
 }
 
 static int
-write_page(const struct job *job, struct mr_saving *saving)
+write_page(struct job *job, struct mr_saving *saving)
 {
 	char *text = NULL;
 	size_t length;
@@ -365,6 +383,9 @@ run(const struct mr_command *self, int argc, char **argv)
 		mr_say("out of memory");
 		return MR_EXIT_FAILED;
 	}
+	options.input.ahead = options.report.jobs.value > 1;
+	options.input.progress = &job.progress;
+	mr_progress_start(&job.progress);
 	status = read_replays(&job);
 	if (!status)
 		status = mr_saving_open(&saving, options.report.output);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/units.h"
@@ -124,13 +123,11 @@ wants_findings(const struct mr_source *input, const struct mr_policy *policy,
 	const struct options *options, uint64_t events)
 {
 	bool always = options->own.findings == ALWAYS;
-	struct stat about;
 
 	if (options->own.findings == NEVER || mr_policy_is_torch(policy) ||
 		(!always && options->format.format == MR_OUTPUT_CSV))
 		return false;
-	if (!strcmp(input->path, "-") || stat(input->path, &about) ||
-		!S_ISREG(about.st_mode)) {
+	if (!mr_source_length(input->path)) {
 		if (always)
 			mr_say("%s cannot be read twice: no findings",
 				mr_path_name(input->path));
@@ -153,10 +150,13 @@ diagnose(struct mr_diagnosis **out, struct mr_detail *detail, const char *path,
 	const struct mr_setup *setup, const struct options *options)
 {
 	struct mr_source input;
+	struct mr_source_options again = options->input;
 	struct feed feed = {.clear.phase = options->own.clear_at};
 	enum mr_status st;
-	int status = mr_source_open(&input, path, &options->input);
+	int status;
 
+	again.doing = "findings";
+	status = mr_source_open(&input, path, &again);
 	if (!status) {
 		st = mr_diagnosis_new(
 			out, detail, &setup->policy, setup->keep_limits, &input.err);

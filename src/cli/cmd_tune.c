@@ -11,6 +11,7 @@
 #include "cli/source.h"
 #include "cli/torch.h"
 #include "cli/walk.h"
+#include "memreplay/sim.h"
 #include "memreplay/tune.h"
 #include "report/result.h"
 
@@ -139,6 +140,12 @@ out_of_memory(void)
 	return MR_EXIT_FAILED;
 }
 
+static enum mr_status
+simulate(void *context, const struct mr_event *events, size_t count, struct mr_error *err)
+{
+	return mr_sim_run(context, events, count, err);
+}
+
 /* Reads a trace once: for its curve, and beside it for what today's limit gives. */
 static int
 study(struct subjects *subjects, size_t i, const struct options *options)
@@ -162,7 +169,7 @@ study(struct subjects *subjects, size_t i, const struct options *options)
 		status = mr_source_failed(&input);
 		goto out;
 	}
-	status = mr_walk_beside(subject->sweep, &input, sim);
+	status = mr_walk_beside(subject->sweep, &input, simulate, sim);
 	if (status)
 		goto out;
 	mr_sim_result(sim, &subject->today);

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/units.h"
 #include "cli/message.h"
@@ -65,6 +67,16 @@ static const struct mr_option other_rows[] = {
 	FORMAT_ROW("trace-format"), LENIENT_ROW, DEVICE_ROW, FREE_AT_ROW};
 const struct mr_option_group mr_source_other_group = {"Trace options", other_rows, 4};
 
+uint64_t
+mr_source_length(const char *path)
+{
+	struct stat about;
+
+	return strcmp(path, "-") != 0 && !stat(path, &about) && S_ISREG(about.st_mode)
+		? (uint64_t)about.st_size
+		: 0;
+}
+
 /* Until there are events to tell by. */
 static void
 show_before(void *context, uint64_t done, uint64_t length)
@@ -89,6 +101,7 @@ mr_source_open(struct mr_source *input, const char *path,
 	input->path = path;
 	input->reader = NULL;
 	input->begun = false;
+	input->doing = options->doing ? options->doing : "";
 	input->progress = options->progress ? options->progress : &input->own;
 	mr_progress_start(&input->before);
 	if (input->before.width)
@@ -103,7 +116,7 @@ mr_source_open(struct mr_source *input, const char *path,
 static void
 show_progress(struct mr_source *input)
 {
-	char text[MR_TEXT_SIZE], label[MR_TEXT_SIZE + 8] = "";
+	char text[MR_TEXT_SIZE], label[64];
 	struct mr_reader_summary summary;
 	uint64_t done, length;
 	double part = -1;
@@ -111,6 +124,7 @@ show_progress(struct mr_source *input)
 	mr_reader_progress(input->reader, &done, &length);
 	if (length) {
 		part = (double)done / (double)length;
+		snprintf(label, sizeof(label), "%s", input->doing);
 	} else {
 		mr_reader_summary(input->reader, &summary);
 		snprintf(label, sizeof(label), "%s events",

@@ -20,6 +20,7 @@ struct mr_source_options {
 	bool ahead;   /* no option: as foresee; for commands with --jobs */
 	bool foresee; /* no option: the command's, see struct mr_reader_options */
 	struct mr_progress *progress; /* no option: of which the reading is a stretch */
+	const char *doing;            /* no option: what progress is labelled; NULL: "" */
 };
 extern const struct mr_option_group mr_source_group;
 extern const struct mr_option_group mr_source_other_group; /* --trace-format */
@@ -33,10 +34,14 @@ struct mr_source {
 	struct mr_progress *progress; /* the command's, or else `own` */
 	struct mr_progress own;
 	struct mr_progress before; /* of what is read before the first event */
-	bool begun;                /* there were events */
+	const char *doing;
+	bool begun; /* there were events */
 	size_t count;
 	struct mr_event events[MR_SOURCE_BATCH];
 };
+
+/* The length of a regular file, which can be read twice; 0: it is none. */
+uint64_t mr_source_length(const char *path);
 
 /* Opens a trace ("-": standard input). Returns 0, or says why not: exit status. */
 int mr_source_open(struct mr_source *input, const char *path,

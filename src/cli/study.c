@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/message.h"
 #include "cli/walk.h"
@@ -13,55 +12,68 @@
 /* The goal of 'memreplay tune' without options. */
 #define TARGET 0.99
 
-/* Events for the sweep one by one, each batch watched first. */
-struct feed {
-	struct mr_source *input;
-	struct mr_watch *watch;
-	size_t at;
+/* Above so many events 'memreplay simulate' does not look for findings either. */
+#define MANY_EVENTS UINT64_C(20000000)
+
+/* What the first of two readings takes, about, of the time of both. */
+#define FIRST_READING 0.75
+
+/* A study's stretch of the progress, and that of its first reading. */
+struct stretch {
+	struct mr_progress *progress; /* NULL: each reading has its own */
+	double from, then, to;
 };
 
-static enum mr_status
-next(void *context, struct mr_event *event, struct mr_error *err)
+static void
+begin_stretch(const struct stretch *stretch, double from, double to)
 {
-	struct feed *feed = context;
-	struct mr_source *input = feed->input;
-	enum mr_status st;
-
-	if (feed->at == input->count) {
-		feed->at = 0;
-		st = mr_source_next(input);
-		if (!st)
-			st = mr_watch_run(
-				feed->watch, input->events, input->count, &input->err);
-		if (st) {
-			input->count = 0;
-			*err = input->err;
-			return st;
-		}
-	}
-	*event = input->events[feed->at++];
-	return MR_OK;
+	if (stretch->progress)
+		mr_progress_stretch(stretch->progress, from, to);
 }
+
+/* One that looks for findings afterwards has only a part of the study to do. */
+static struct stretch
+make_stretch(const char *path, const struct mr_study_options *options)
+{
+	struct stretch stretch = {.progress = options->source->progress};
+
+	if (!stretch.progress)
+		return stretch;
+	stretch.from = stretch.progress->from;
+	stretch.then = stretch.to = stretch.progress->to;
+	if (options->curve && mr_source_length(path))
+		stretch.then = stretch.from + FIRST_READING * (stretch.to - stretch.from);
+	return stretch;
+}
+
+/* The first reading, of a trace that turns out to be long or not. */
+struct reading {
+	struct mr_watch *watch;
+	struct stretch *stretch;
+};
 
 static enum mr_status
 watch(void *context, const struct mr_event *events, size_t count, struct mr_error *err)
 {
-	return mr_watch_run(context, events, count, err);
+	struct reading *reading = context;
+	struct stretch *stretch = reading->stretch;
+
+	if (reading->watch->events > MANY_EVENTS && stretch->then < stretch->to) {
+		stretch->then = stretch->to;
+		begin_stretch(stretch, stretch->from, stretch->to);
+	}
+	return mr_watch_run(reading->watch, events, count, err);
 }
 
 /* Reads all events. Returns an exit status. */
 static int
-read_all(struct mr_subject *subject, struct mr_source *input)
+read_all(struct mr_subject *subject, struct mr_source *input, struct stretch *stretch)
 {
-	struct feed feed = {.input = input, .watch = subject->watch};
+	struct reading reading = {.watch = subject->watch, .stretch = stretch};
 
-	if (!subject->sweep)
-		return mr_source_each(input, watch, subject->watch);
-	input->count = 0;
-	if (mr_sweep_run(subject->sweep, next, &feed, &input->err))
-		return mr_source_failed(input);
-	mr_source_remark(input);
-	return MR_EXIT_DONE;
+	begin_stretch(stretch, stretch->from, stretch->then);
+	return subject->sweep ? mr_walk_beside(subject->sweep, input, watch, &reading)
+			      : mr_source_each(input, watch, &reading);
 }
 
 /* What a limit gives; above the last point all are the same as it. */
@@ -106,7 +118,8 @@ static enum mr_status
 set_up(struct mr_subject *subject, struct mr_setup *setup, struct mr_source *input,
 	const struct mr_study_options *options)
 {
-	const struct mr_sweep_options grid = {.to = MR_UNLIMITED, .jobs = options->jobs};
+	const struct mr_sweep_options grid = {
+		.to = MR_UNLIMITED, .jobs = options->jobs, .help = mr_walk_help};
 	struct mr_error *err = &input->err;
 	enum mr_status st;
 
@@ -121,9 +134,6 @@ set_up(struct mr_subject *subject, struct mr_setup *setup, struct mr_source *inp
 	return mr_sweep_new(&subject->sweep, &setup->policy, &grid, err);
 }
 
-/* Above so many events 'memreplay simulate' does not look for findings either. */
-#define MANY_EVENTS UINT64_C(20000000)
-
 static enum mr_status
 diagnose(void *context, const struct mr_event *events, size_t count, struct mr_error *err)
 {
@@ -135,20 +145,20 @@ static int
 find(struct mr_subject *subject, const struct mr_setup *setup,
 	const struct mr_study_options *options)
 {
+	struct mr_source_options again = *options->source;
 	struct mr_source *input;
-	struct stat about;
 	int status;
 
 	if (!options->curve || subject->result.events > MANY_EVENTS ||
-		!strcmp(subject->path, "-") || stat(subject->path, &about) ||
-		!S_ISREG(about.st_mode))
+		!mr_source_length(subject->path))
 		return MR_EXIT_DONE;
+	again.doing = "findings";
 	input = malloc(sizeof(*input));
 	if (!input) {
 		mr_say("out of memory");
 		return MR_EXIT_FAILED;
 	}
-	status = mr_source_open(input, subject->path, options->source);
+	status = mr_source_open(input, subject->path, &again);
 	if (!status)
 		status = mr_diagnosis_new(&subject->diagnosis, subject->watch->detail,
 				 &setup->policy, setup->keep_limits, &input->err)
@@ -184,6 +194,7 @@ int
 mr_study_run(
 	struct mr_study *out, const char *path, const struct mr_study_options *options)
 {
+	struct stretch stretch = make_stretch(path, options);
 	struct mr_source *input = malloc(sizeof(*input));
 	struct mr_setup setup;
 	int status;
@@ -197,12 +208,13 @@ mr_study_run(
 	if (!status) {
 		status = set_up(&out->subject, &setup, input, options)
 			? mr_source_failed(input)
-			: read_all(&out->subject, input);
+			: read_all(&out->subject, input, &stretch);
 		if (!status)
 			status = finish(out, input);
 	}
 	mr_source_close(input);
 	free(input);
+	begin_stretch(&stretch, stretch.then, stretch.to);
 	if (!status)
 		status = find(&out->subject, &setup, options);
 	return status;

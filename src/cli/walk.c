@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/error.h"
@@ -13,7 +12,8 @@
 /* Events of a source one by one, for a sweep. */
 struct feed {
 	struct mr_source *input;
-	struct mr_sim *sim; /* NULL: none beside */
+	mr_take_events beside; /* takes them first; NULL: nobody does */
+	void *context;
 	size_t at;
 	double deadline; /* seconds; 0: none */
 	bool expired;
@@ -42,9 +42,9 @@ next(void *context, struct mr_event *event, struct mr_error *err)
 			return MR_END;
 		}
 		st = mr_source_next(feed->input);
-		if (!st && feed->sim)
-			st = mr_sim_run(
-				feed->sim, feed->input->events, feed->input->count, err);
+		if (!st && feed->beside)
+			st = feed->beside(feed->context, feed->input->events,
+				feed->input->count, &feed->input->err);
 		if (st) {
 			feed->input->count = 0;
 			*err = feed->input->err;
@@ -62,9 +62,10 @@ mr_walk_help(void *context)
 }
 
 int
-mr_walk_beside(struct mr_sweep *sweep, struct mr_source *input, struct mr_sim *sim)
+mr_walk_beside(struct mr_sweep *sweep, struct mr_source *input, mr_take_events beside,
+	void *context)
 {
-	struct feed feed = {.input = input, .sim = sim};
+	struct feed feed = {.input = input, .beside = beside, .context = context};
 
 	input->count = 0;
 	if (mr_sweep_run(sweep, next, &feed, &input->err))
@@ -76,7 +77,7 @@ mr_walk_beside(struct mr_sweep *sweep, struct mr_source *input, struct mr_sim *s
 int
 mr_walk(struct mr_sweep *sweep, struct mr_source *input)
 {
-	return mr_walk_beside(sweep, input, NULL);
+	return mr_walk_beside(sweep, input, NULL, NULL);
 }
 
 void
@@ -87,12 +88,10 @@ mr_walk_estimate(const char *path, const struct mr_source_options *source,
 	struct mr_sweep *sweep = NULL;
 	struct mr_source input;
 	uint64_t done = 0, length = 0;
-	struct stat about;
 	char text[MR_TEXT_SIZE];
 	double spent;
 
-	if (stat(path, &about) || !S_ISREG(about.st_mode) ||
-		mr_source_open(&input, path, source))
+	if (!mr_source_length(path) || mr_source_open(&input, path, source))
 		return;
 	feed.input = &input;
 	input.count = 0;

@@ -6,7 +6,6 @@
 
 #include "cli/output.h"
 #include "cli/source.h"
-#include "memreplay/sim.h"
 #include "memreplay/sweep.h"
 
 /* For mr_sweep_options.help. */
@@ -15,8 +14,9 @@ bool mr_walk_help(void *feed);
 /* Runs the whole trace through the sweep. Returns an exit status. */
 int mr_walk(struct mr_sweep *sweep, struct mr_source *input);
 
-/* The same, and through a single simulation beside it. */
-int mr_walk_beside(struct mr_sweep *sweep, struct mr_source *input, struct mr_sim *sim);
+/* The same, and before through what stands beside it, batch by batch. */
+int mr_walk_beside(struct mr_sweep *sweep, struct mr_source *input, mr_take_events beside,
+	void *context);
 
 /*
  * Says about how long a byte-exact walk will take, judging by its first second;
