@@ -67,12 +67,21 @@ nothing() {
 	[ ! -s "$work/findings" ]
 }
 
+# How sizes make mallocs miss is told once, and the other way in place of that one.
+sizes_once() {
+	findings "$@" >"$work/findings" || return
+	[ "$(grep -c ',kind,window$\|,kind,round$' "$work/findings")" = 2 ] &&
+		[ "$(grep -c 'misses found only smaller' "$work/findings")" = 1 ] &&
+		[ "$(grep -c '"\?In place of finding [12],' "$work/findings")" = 1 ]
+}
+
 traces=$top_srcdir/traces
 ok "a larger limit" advice raise_limit "$traces/mlp_train.mrt.gz"
 ok "a clear between phases" advice clear "$traces/phase_change.mrt.gz"
 ok "size classes" advice round "$traces/decode_step256_1m.mrt.gz"
 ok "a wider window" advice window "$traces/mlp_train.mrt.gz"
 ok "a smaller limit" advice lower_limit "$traces/limits.mrt.gz"
+ok "two ways to treat sizes" sizes_once "$traces/decode_step256_1m.mrt.gz"
 ok "no limit at all" advice lower_limit "$traces/mlp_train.mrt.gz" \
 	--cache-limit=unlimited
 ok "not to evict" advice on_full "$traces/mlp_train.mrt.gz" --set on_full=evict

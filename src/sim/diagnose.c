@@ -323,6 +323,7 @@ mr_diagnosis_findings(
 	struct mr_diagnosis *d, const struct mr_finding **findings, size_t *count)
 {
 	bool told[COUNT(kinds)] = {false};
+	size_t sizes = 0; /* the finding that tells how sizes make mallocs miss */
 
 	for (size_t i = 0; i < d->count; i++) {
 		struct mr_candidate *candidate = &d->candidates[i];
@@ -344,7 +345,9 @@ mr_diagnosis_findings(
 		if (!next)
 			break;
 		told[next->kind] = true;
-		mr_finding_write(words, next, &d->before);
+		mr_finding_write(words, next, &d->before, sizes);
+		if (next->kind == MR_FINDING_ROUND || next->kind == MR_FINDING_WINDOW)
+			sizes = *count + 1;
 		d->findings[*count] = (struct mr_finding){next->kind, words->text,
 			words->advice, words->call, d->before, next->result};
 	}

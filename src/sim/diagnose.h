@@ -28,8 +28,11 @@ struct mr_words {
 	char call[64];
 };
 
-/* Puts a candidate that gains into words. */
+/*
+ * Puts a candidate that gains into words. sizes: the number of the finding that has
+ * told already how sizes make mallocs miss; 0: none has.
+ */
 void mr_finding_write(struct mr_words *words, const struct mr_candidate *candidate,
-	const struct mr_result *before);
+	const struct mr_result *before, size_t sizes);
 
 #endif

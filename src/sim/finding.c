@@ -128,8 +128,11 @@ write_raise(struct mr_words *words, const struct mr_candidate *candidate,
 		mr_count_print(all, before->misses),
 		mr_count_print(rejected, before->rejected_frees),
 		mr_size_print(bytes, before->rejected_bytes));
-	say(words, " A limit of %s gives",
-		mr_size_print(now, candidate->policy.cache_limit));
+	if (candidate->policy.cache_limit == MR_UNLIMITED)
+		say(words, " No limit gives");
+	else
+		say(words, " A limit of %s gives",
+			mr_size_print(now, candidate->policy.cache_limit));
 	write_limit(words, candidate);
 }
 
@@ -182,10 +185,14 @@ write_knob(struct mr_words *words, const struct mr_candidate *candidate, const c
 
 /* Why sizes matter: they meet only blocks that are too small or too large. */
 static void
-say_sizes(struct mr_words *words, const struct mr_result *before)
+say_sizes(struct mr_words *words, const struct mr_result *before, size_t told)
 {
 	char small[MR_TEXT_SIZE], large[MR_TEXT_SIZE];
 
+	if (told) {
+		say(words, "In place of finding %zu,", told);
+		return;
+	}
 	say(words,
 		"%.2f %% of the mallocs hit, but %.2f %% of their bytes: %s misses found "
 		"only smaller blocks cached and %s only blocks too large to reuse, limit "
@@ -215,7 +222,7 @@ write_on_full(struct mr_words *words, const struct mr_candidate *candidate,
 
 void
 mr_finding_write(struct mr_words *words, const struct mr_candidate *candidate,
-	const struct mr_result *before)
+	const struct mr_result *before, size_t sizes)
 {
 	memset(words, 0, sizeof(*words));
 	switch (candidate->kind) {
@@ -229,11 +236,11 @@ mr_finding_write(struct mr_words *words, const struct mr_candidate *candidate,
 		write_lower(words, candidate, before);
 		return;
 	case MR_FINDING_ROUND:
-		say_sizes(words, before);
+		say_sizes(words, before, sizes);
 		write_knob(words, candidate, "round");
 		break;
 	case MR_FINDING_WINDOW:
-		say_sizes(words, before);
+		say_sizes(words, before, sizes);
 		write_knob(words, candidate, "window_pages");
 		break;
 	case MR_FINDING_ON_FULL:
