@@ -373,7 +373,10 @@ mr_curve_csv(const struct mr_curve *curve, FILE *out)
 		csv_limit(out, point->cache_limit);
 		csv_limit(out, point->valid_from);
 		csv_limit(out, point->valid_to);
-		fprintf(out, ",%d", mr_curve_proved(curve, i));
+		cell = (struct mr_cell){
+			MR_CELL_FLAG, .number = mr_curve_proved(curve, i)};
+		fputc(',', out);
+		mr_csv_cell(out, &cell);
 		for (size_t m = 0; m < count; m++) {
 			if (!in_csv(&metrics[m]))
 				continue;

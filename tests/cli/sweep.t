@@ -7,14 +7,14 @@ small.jsonl: 19 events, 3 points
 
 $ memreplay sweep --limits=0,unlimited --jobs=2 --format=csv - < small.jsonl | cut -d, -f1-5
 trace,cache_limit,valid_from,valid_to,gap_proved
-standard input,0,0,90,0
-standard input,,5300,,1
+standard input,0,0,90,false
+standard input,,5300,,true
 
 $ memreplay sweep --limits=exact --from=1K --to=3K --resolution=1K --trace-format=jsonl --format=csv small.jsonl | cut -d, -f1-6
 trace,cache_limit,valid_from,valid_to,gap_proved,events
-small.jsonl,1024,300,5300,1,19
-small.jsonl,2048,300,5300,1,19
-small.jsonl,3072,300,5300,0,19
+small.jsonl,1024,300,5300,true,19
+small.jsonl,2048,300,5300,true,19
+small.jsonl,3072,300,5300,false,19
 
 $ memreplay sweep --limits=1K --expect "hits@1K>=100" --format=csv small.jsonl | wc -l
 2
@@ -76,6 +76,6 @@ $ memreplay tune --expect "hits>=100" small.jsonl > /dev/null
 
 $ memreplay sweep --policy=mlx-metal --limits=0,1K,unlimited --format=csv small.jsonl | cut -d, -f1-6
 trace,cache_limit,valid_from,valid_to,gap_proved,events
-small.jsonl,0,0,1,0,19
-small.jsonl,1024,511,5000,0,19
-small.jsonl,,5300,,1,19
+small.jsonl,0,0,1,false,19
+small.jsonl,1024,511,5000,false,19
+small.jsonl,,5300,,true,19
