@@ -335,7 +335,8 @@ print_held(const struct mr_page *page, FILE *out, struct mr_error *err)
 			mr_html_text(out, page->subjects[i].name, 120);
 			fputs("</h3>", out);
 		}
-		mr_replay_limits(&page->subjects[i].result, memory);
+		mr_replay_limits(
+			&page->subjects[i].result, &page->subjects[i].policy, memory);
 		if (fclose(memory)) {
 			free(text);
 			return mr_fail_memory(err);

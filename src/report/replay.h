@@ -34,8 +34,12 @@ struct mr_cell mr_replay_figure_cell(
 /* Prints the backends side by side and how the limits were held. */
 void mr_replay_table(const struct mr_replay_report *report, FILE *out);
 
-/* Prints in words whether and how a replay's limits were held. */
-void mr_replay_limits(const struct mr_result *result, FILE *out);
+/*
+ * Prints in words whether and how a replay's limits were held; where they were not,
+ * but the policy allows it, what it allows.
+ */
+void mr_replay_limits(
+	const struct mr_result *result, const struct mr_policy *policy, FILE *out);
 
 /* Prints a line of column names and a line for each backend. */
 void mr_replay_csv(const struct mr_replay_report *report, FILE *out);

@@ -219,13 +219,14 @@ print_head(const struct mr_replay_report *report, FILE *out)
 }
 
 static void
-print_limits(const struct mr_replay_backend *caching, FILE *out)
+print_limits(const struct mr_replay_report *report, FILE *out)
 {
+	const struct mr_replay_backend *caching = &report->backends[0];
 	size_t count;
 	const struct mr_metric *metrics = mr_metrics(&count);
 
 	fputs("\nlimit enforcement\n", out);
-	mr_replay_limits(&caching->result, out);
+	mr_replay_limits(&caching->result, report->policy, out);
 	fputc('\n', out);
 	for (size_t i = 0; i < count; i++) {
 		struct mr_cell cell = mr_replay_metric_cell(caching, &metrics[i]);
@@ -257,7 +258,7 @@ mr_replay_table(const struct mr_replay_report *report, FILE *out)
 			report->clock_step_ns);
 	if (!caching->completed)
 		return;
-	print_limits(caching, out);
+	print_limits(report, out);
 	fprintf(out, "\nThe real allocator's counters %s the simulation's.\n",
 		report->agrees ? "equal" : "DIFFER from");
 }
