@@ -156,6 +156,13 @@ TEXTS = """
   })
 """
 
+# How light, of 255, each colour is that fills a picture with colours of its own.
+SHADES = """
+[...new Set([...document.querySelectorAll('#figure-sizes svg polygon')]
+  .map(p => getComputedStyle(p).fill))].map(c => c.match(/[0-9]+/g).map(Number))
+  .map(([r, g, b]) => 0.299 * r + 0.587 * g + 0.114 * b).sort((a, b) => a - b)
+"""
+
 # Tables with a row a key: key -> exact values, a column each.
 TABLE = """
 Object.fromEntries([...document.querySelectorAll('#%s tr[data-key]')].map(r =>
@@ -244,6 +251,9 @@ def look(name, page, path, figures):
                [figure for figure, _ in drawn] == figures, drawn)
             ok(view + ": and none is empty",
                all(svgs and min(svgs) > 3 for _, svgs in drawn), drawn)
+            shades = page.value(SHADES)
+            ok(view + ": bars can be told apart without colours", len(shades) >= 5 and
+               all(b - a > 25 for a, b in zip(shades, shades[1:])), shades)
             ok(view + ": text in figures is within them, and free",
                not page.value(TEXTS), "\n".join(page.value(TEXTS)))
             if SHOTS:

@@ -240,6 +240,32 @@ START_TEST(every_bucket_is_that_of_the_full_course)
 }
 END_TEST
 
+/* Of any number of marks some are kept, from the first to nearly the last. */
+START_TEST(marks_of_a_long_trace_are_spread)
+{
+	struct mr_policy policy = rules_policy("mlx-cpu");
+	struct mr_event mark = {.op = MR_OP_MARK, .name = "mark", .name_length = 4};
+	struct mr_watch *watch;
+	uint64_t last = 0;
+
+	ck_assert_int_eq(mr_watch_new(&watch, &policy, true, NULL), MR_OK);
+	for (uint64_t passed = 1; passed <= 100 * MR_WATCH_MARKS; passed++) {
+		ck_assert_int_eq(mr_watch_run(watch, &mark, 1, NULL), MR_OK);
+		ck_assert_uint_eq(watch->mark_count, passed);
+		ck_assert(watch->kept == passed || watch->kept >= MR_WATCH_MARKS / 4);
+		ck_assert_uint_eq(watch->marks[0].event, 1);
+		last = watch->marks[watch->kept - 1].event;
+		ck_assert(last == passed || last + watch->mark_gap > passed);
+	}
+	for (size_t i = 1; i < watch->kept; i++) {
+		uint64_t gap = watch->marks[i].event - watch->marks[i - 1].event;
+
+		ck_assert(gap >= watch->mark_gap && gap < 2 * watch->mark_gap);
+	}
+	mr_watch_free(watch);
+}
+END_TEST
+
 /* A course of any length takes the same memory and keeps its extremes. */
 START_TEST(a_long_course_keeps_its_extremes)
 {
@@ -273,6 +299,7 @@ main(void)
 	tcase_set_timeout(tests, 120);
 	tcase_add_loop_test(tests, every_bucket_is_that_of_the_full_course, 0,
 		(int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_test(tests, marks_of_a_long_trace_are_spread);
 	tcase_add_test(tests, a_long_course_keeps_its_extremes);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

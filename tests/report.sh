@@ -85,6 +85,20 @@ policies() {
 }
 ok "two policies side by side, with commands that say so" policies
 
+# Every command on a page, with the options of the report, does what it says.
+commands() {
+	cp "$top_srcdir/tests/corpus/bad-kineto-devices.json" "a profile.json" || return
+	"$memreplay" report -o c.html --device=cuda:1 --lenient --from=kineto \
+		--set=page=64 -l 1M "a profile.json" || return
+	sed -n 's/.*<pre>//; s/<\/pre>.*//; /^memreplay /p' c.html |
+		sed "s/&#39;/'/g; s/&quot;/\"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g" |
+		sort -u >lines
+	[ "$(wc -l <lines)" -ge 13 ] || return
+	sed 's/^memreplay /"$memreplay" /; s/$/ >out 2>err || exit/' lines >all.sh
+	memreplay=$memreplay sh ./all.sh && [ -s curve.svg ] && [ -s ages.svg ]
+}
+ok "the commands on a page can be run" commands
+
 from_pipe() {
 	"$memreplay" report -o - - <"$trace" >pipe.html && grep -q '</html>' pipe.html
 }

@@ -152,7 +152,7 @@ print_quoted(FILE *out, const char *text)
 	putc('\'', out);
 }
 
-/* Three texts one behind the other, each with its NUL. */
+/* Four texts one behind the other, each with its NUL. */
 static void
 print_how(FILE *out, const struct job *job, const char *path, size_t policy)
 {
@@ -178,6 +178,15 @@ print_how(FILE *out, const struct job *job, const char *path, size_t policy)
 	if (options->limits.keep_limit_events)
 		fputs(" --keep-limit-events", out);
 	putc('\0', out);
+	if (options->input.lenient)
+		fputs(" --lenient", out);
+	if (options->input.device) {
+		fputs(" --device=", out);
+		print_quoted(out, options->input.device);
+	}
+	if (options->input.free_at == MR_FREE_AT_REQUESTED)
+		fputs(" --free-at=requested", out);
+	putc('\0', out);
 }
 
 /* Names the subject and tells how commands take it. */
@@ -196,10 +205,10 @@ describe(struct job *job, size_t i, const char *path, size_t policy)
 	how->trace = job->texts[i];
 	how->policy = how->trace + strlen(how->trace) + 1;
 	how->limits = how->policy + strlen(how->policy) + 1;
+	how->reading = how->limits + strlen(how->limits) + 1;
 	how->from = job->options->input.from < 0
 		? ""
 		: mr_formats(&formats)[job->options->input.from].name;
-	how->lenient = job->options->input.lenient ? " --lenient" : "";
 	if (asprintf(&job->names[i], "%s%s%s", mr_path_name(path),
 		    job->policy_count > 1 ? ", " : "",
 		    job->policy_count > 1

@@ -11,12 +11,12 @@
 #include "cli/source.h"
 #include "cli/torch.h"
 #include "memreplay/detail.h"
-#include "memreplay/diagnose.h"
 #include "memreplay/sim.h"
 #include "report/detail.h"
 #include "report/finding.h"
 #include "report/page.h"
 #include "report/result.h"
+#include "sim/diagnose.h"
 
 struct options {
 	struct mr_source_options input;
@@ -44,9 +44,6 @@ when_at(size_t index)
 
 	return names[index];
 }
-
-/* Looking for findings takes several times as long as the simulation itself. */
-#define MANY_EVENTS UINT64_C(20000000)
 
 static const struct mr_option own_rows[] = {
 	{MR_OPTION_TEXT, 0, "clear-at", "PHASE", .of_cache = true,
@@ -133,12 +130,12 @@ wants_findings(const struct mr_source *input, const struct mr_policy *policy,
 				mr_path_name(input->path));
 		return false;
 	}
-	if (!always && events > MANY_EVENTS) {
+	if (!always && events > MR_DIAGNOSIS_MANY) {
 		char text[MR_TEXT_SIZE];
 
 		mr_say("no findings, for more than %s events; --findings=always looks "
 		       "for them",
-			mr_count_print(text, MANY_EVENTS));
+			mr_count_print(text, MR_DIAGNOSIS_MANY));
 		return false;
 	}
 	return true;

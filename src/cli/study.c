@@ -8,12 +8,10 @@
 #include "cli/walk.h"
 #include "memreplay/sim.h"
 #include "report/result.h"
+#include "sim/diagnose.h"
 
 /* The goal of 'memreplay tune' without options. */
 #define TARGET 0.99
-
-/* Above so many events 'memreplay simulate' does not look for findings either. */
-#define MANY_EVENTS UINT64_C(20000000)
 
 /* What the first of two readings takes, about, of the time of both. */
 #define FIRST_READING 0.75
@@ -58,7 +56,7 @@ watch(void *context, const struct mr_event *events, size_t count, struct mr_erro
 	struct reading *reading = context;
 	struct stretch *stretch = reading->stretch;
 
-	if (reading->watch->events > MANY_EVENTS && stretch->then < stretch->to) {
+	if (reading->watch->events > MR_DIAGNOSIS_MANY && stretch->then < stretch->to) {
 		stretch->then = stretch->to;
 		begin_stretch(stretch, stretch->from, stretch->to);
 	}
@@ -149,7 +147,7 @@ find(struct mr_subject *subject, const struct mr_setup *setup,
 	struct mr_source *input;
 	int status;
 
-	if (!options->curve || subject->result.events > MANY_EVENTS ||
+	if (!options->curve || subject->result.events > MR_DIAGNOSIS_MANY ||
 		!mr_source_length(subject->path))
 		return MR_EXIT_DONE;
 	again.doing = "findings";

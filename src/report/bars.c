@@ -16,7 +16,7 @@ static const struct part fates[] = {
 	{"limit", MR_INK_RED},
 	{"empty", MR_INK_GREY},
 	{"smaller", MR_INK_YELLOW},
-	{"too large", MR_INK_PINK},
+	{"too large", MR_INK_PURPLE},
 	{0},
 };
 static const struct part lives[] = {{"freed blocks", MR_INK_BLUE}, {0}};

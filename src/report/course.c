@@ -7,6 +7,7 @@
 
 #define TABLE_ROWS  48 /* of the numbers below a picture */
 #define MARKS_DRAWN 40
+#define FEW_MARKS   12
 #define NAME_MOST   14
 
 /* A course made of fewer, wider buckets. */
@@ -17,6 +18,7 @@ struct course {
 	size_t count;
 	double end; /* of the x axis */
 	struct mr_scale x;
+	bool timed;
 };
 
 static void
@@ -29,6 +31,7 @@ course_init(struct course *course, const struct mr_subject *subject, enum mr_cou
 	uint64_t all = end / series->width + 1;
 
 	course->series = series;
+	course->timed = x == MR_COURSE_TIME;
 	course->per = all / points + (all % points != 0);
 	course->width = series->width * course->per;
 	course->count = (series->count + course->per - 1) / course->per;
@@ -67,8 +70,9 @@ middle(const struct course *course, size_t i)
 static void
 print_x_axis(struct mr_plot *plot, const struct course *course)
 {
-	fprintf(plot->script, "set xrange [0:%.9g]\nset xlabel '%s' offset 0,0.4\n",
-		course->end / course->x.by, course->x.unit);
+	fprintf(plot->script, "set xrange [0:%.9g]\nset xlabel '%s%s' offset 0,0.4\n",
+		course->end / course->x.by, course->timed ? "time, " : "",
+		course->x.unit);
 }
 
 /* --- memory */
@@ -110,26 +114,41 @@ is_other(const char *a, const char *b)
 	return !mr_phase_is(phase, b);
 }
 
-/* Lines where the name of marks changes; all, if there are few marks. */
+/* One where the name changes; any, if there are few, or some of many. */
+static bool
+is_mark_shown(const struct mr_watch *watch, size_t i)
+{
+	return watch->mark_count <= FEW_MARKS || watch->kept < watch->mark_count || !i ||
+		is_other(watch->marks[i - 1].name, watch->marks[i].name);
+}
+
+/* Of those to be shown, every how many-th is drawn, to have room for all. */
+static size_t
+mark_step(const struct mr_watch *watch)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < watch->kept; i++)
+		shown += is_mark_shown(watch, i);
+	return shown / (MARKS_DRAWN + 1) + 1;
+}
+
+/* Lines for marks. */
 static void
 print_marks(struct mr_plot *plot, const struct course *course,
 	const struct mr_watch *watch, bool timed)
 {
-	size_t count = watch->mark_count < MR_WATCH_MARKS ? (size_t)watch->mark_count
-							  : MR_WATCH_MARKS;
+	size_t shown = 0, step = mark_step(watch);
 	double labelled = -1;
-	size_t drawn = 0;
 
-	for (size_t i = 0; i < count && drawn < MARKS_DRAWN; i++) {
+	for (size_t i = 0; i < watch->kept; i++) {
 		const struct mr_watch_mark *mark = &watch->marks[i];
 		double at = timed ? (double)mark->t : (double)mark->event - 1;
 		double room = NAME_MOST * 6.2 * course->end /
 			(plot->width - MR_PLOT_LEFT - MR_PLOT_RIGHT);
 
-		if (watch->mark_count > 12 && i &&
-			!is_other(watch->marks[i - 1].name, mark->name))
+		if (!is_mark_shown(watch, i) || shown++ % step)
 			continue;
-		drawn++;
 		fprintf(plot->script,
 			"set arrow from first %.9g,graph 0 to first %.9g,graph 1 nohead "
 			"back lw 1 dt 3 lc rgb '" MR_INK_GREY "'\n",
@@ -201,7 +220,7 @@ mr_picture_course(struct mr_plot *plot, struct mr_numbers *numbers,
 	print_x_axis(plot, &course);
 	print_marks(plot, &course, subject->watch, timed);
 	fprintf(plot->script,
-		"set yrange [0:%.6g]\nset ylabel '%s' offset 1.5,0\n"
+		"set yrange [0:%.6g]\nset ylabel 'memory, %s' offset 1.5,0\n"
 		"plot $levels using 1:2:3 with filledcurves fs transparent solid 0.35 "
 		"lc rgb '" MR_INK_BLUE "' notitle, "
 		"'' using 1:4:5 with filledcurves fs transparent solid 0.35 "

@@ -27,7 +27,9 @@ static const struct figure figures[MR_PICTURE_COUNT] = {
 	{MR_PICTURE_COURSE, "course", "memory", "Memory over the trace", "By event",
 		"Bands reach from the least to the highest value in each stretch. "
 		"Active: what live blocks take. Requested: what was asked for. Cached: "
-		"freed blocks kept for reuse, under the limit. Dotted lines are marks.",
+		"freed blocks kept for reuse, under the limit. Dotted lines are marks, "
+		"or some of them where there are "
+		"many.",
 		2},
 	{MR_PICTURE_TIME, "time", NULL, NULL, "By time",
 		"The same over the time that the trace recorded.", 2},
@@ -80,7 +82,7 @@ print_how(FILE *out, const struct takes *takes, const struct mr_how *how)
 		fputs(takes->from, out);
 		mr_html_text(out, how->from, 0);
 	}
-	fputs(how->lenient, out);
+	mr_html_text(out, how->reading, 0);
 	if (takes->policy)
 		mr_html_text(out, how->policy, 0);
 	if (takes->limits)
@@ -105,12 +107,24 @@ mr_command_text(
 }
 
 void
+mr_command_begin(FILE *out)
+{
+	fputs("<details class=\"cmd\"><summary>Command</summary><pre>", out);
+}
+
+void
+mr_command_end(FILE *out)
+{
+	fputs("</pre></details>\n", out);
+}
+
+void
 mr_command_line(
 	const struct mr_page *page, FILE *out, const char *command, const char *options)
 {
-	fputs("<details class=\"cmd\"><summary>Command</summary><pre>", out);
+	mr_command_begin(out);
 	mr_command_text(page, out, command, options);
-	fputs("</pre></details>\n", out);
+	mr_command_end(out);
 }
 
 /* --- drawing */
@@ -350,6 +364,10 @@ mr_figure_curve(const struct mr_page *page, FILE *out, struct mr_error *err)
 	if (page->count == 1)
 		fputs("<p>Upright strokes below the line are places where more cache "
 		      "means fewer hits than a little less.</p>",
+			out);
+	else
+		fputs("<p>Rings are the limits in force at first, dots the recommended "
+		      "ones.</p>",
 			out);
 	fputs("</figcaption><div class=\"plots one\">\n", out);
 	for (int narrow = 0; narrow < 2 && !st; narrow++) {

@@ -14,11 +14,14 @@ MR_MUST_CHECK enum mr_status mr_figures_print(
 
 /*
  * Prints the command, and the options of its own, with each subject's options and
- * trace as lines of text; or those lines so that they can be unfolded.
+ * trace as lines of text; or those lines so that they can be unfolded, as is what
+ * stands between begin and end.
  */
 void mr_command_text(
 	const struct mr_page *page, FILE *out, const char *command, const char *options);
 void mr_command_line(
 	const struct mr_page *page, FILE *out, const char *command, const char *options);
+void mr_command_begin(FILE *out);
+void mr_command_end(FILE *out);
 
 #endif

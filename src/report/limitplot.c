@@ -5,7 +5,7 @@
 #include "base/units.h"
 #include "report/picture.h"
 
-#define MANY 4 /* subjects that have a look of their own */
+#define MANY 4 /* colours, and dashes: each pair is the look of a subject */
 
 static const char *const inks[MANY] = {
 	MR_INK_BLUE, MR_INK_RED, MR_INK_GREEN, MR_INK_PINK};
@@ -85,6 +85,37 @@ print_line(struct mr_plot *plot, uint64_t limit, const char *name, double end,
 		at, at, name, at, height, left ? "right" : "left", left ? "-0.5" : "0.5");
 }
 
+/* A mark on the curve of one of several subjects, where it is known: a ring or a dot. */
+static void
+print_dot(struct mr_plot *plot, const struct mr_subject *subject, size_t s,
+	uint64_t limit, bool ring, struct mr_scale x)
+{
+	const struct mr_result *at = NULL;
+
+	for (size_t i = 0; i < subject->point_count; i++)
+		if (subject->points[i].cache_limit <= limit)
+			at = &subject->points[i].result;
+	if (at && limit <= last_limit(subject))
+		fprintf(plot->script,
+			"set object circle at first %.9g,first %.5g size screen 0.006 "
+			"front "
+			"fc rgb '%s' fs %s border lc rgb '%s' lw 2\n",
+			(double)limit / x.by, rate(at->hits, at->mallocs), inks[s % MANY],
+			ring ? "empty" : "solid", inks[s % MANY]);
+}
+
+static void
+print_dots(struct mr_plot *plot, const struct mr_subject *subjects, size_t count,
+	struct mr_scale x)
+{
+	for (size_t s = 0; s < count; s++) {
+		print_dot(plot, &subjects[s], s, subjects[s].policy.cache_limit, true, x);
+		if (subjects[s].is_advised)
+			print_dot(plot, &subjects[s], s, subjects[s].advice.limit, false,
+				x);
+	}
+}
+
 /* The limits in force, by default, and advised; with one subject, all three. */
 static void
 print_limits(struct mr_plot *plot, const struct mr_subject *subjects, size_t count,
@@ -94,6 +125,8 @@ print_limits(struct mr_plot *plot, const struct mr_subject *subjects, size_t cou
 	const struct mr_subject *first = &subjects[0];
 	char size[MR_TEXT_SIZE], text[64];
 
+	if (count > 1)
+		print_dots(plot, subjects, count, x);
 	if (count > 1 || !first->point_count)
 		return;
 	if (first->is_advised) {
@@ -169,7 +202,7 @@ plot_one(struct mr_plot *plot, const struct mr_subject *subject, size_t s, bool 
 
 	fprintf(plot->script,
 		"%s$curve%zu using 1:2 with steps lw 2 dt %d lc rgb '%s' title ", comma,
-		s, alone ? 1 : dashes[s % MANY], inks[s % MANY]);
+		s, alone ? 1 : dashes[(s + s / MANY) % MANY], inks[s % MANY]);
 	if (!alone) {
 		mr_plot_text(plot, short_name(subject->name), 34);
 		return;

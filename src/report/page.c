@@ -12,6 +12,7 @@
 #include "report/html.h"
 #include "report/replay.h"
 #include "report/result.h"
+#include "sim/diagnose.h"
 
 static void
 print_head(const struct mr_page *page, FILE *out)
@@ -194,6 +195,22 @@ print_finding(FILE *out, const struct mr_finding *finding)
 }
 
 static void
+print_no_findings(FILE *out, const struct mr_subject *subject)
+{
+	char text[MR_TEXT_SIZE];
+
+	if (subject->diagnosis)
+		fputs("<p>None: no change that was tried gains anything.</p>\n", out);
+	else if (subject->result.events > MR_DIAGNOSIS_MANY)
+		fprintf(out,
+			"<p>Not looked for in more than %s events: <code>memreplay "
+			"simulate --findings=always</code> does.</p>\n",
+			mr_count_print(text, MR_DIAGNOSIS_MANY));
+	else
+		fputs("<p>Not looked for: the trace cannot be read twice.</p>\n", out);
+}
+
+static void
 print_findings(const struct mr_page *page, FILE *out)
 {
 	fputs("<section id=\"findings\"><h2>Findings</h2>\n", out);
@@ -210,11 +227,7 @@ print_findings(const struct mr_page *page, FILE *out)
 		if (subject->diagnosis)
 			mr_diagnosis_findings(subject->diagnosis, &findings, &count);
 		if (!count)
-			fprintf(out, "<p>%s</p>\n",
-				subject->diagnosis
-					? "None: no change that was tried gains anything."
-					: "Not looked for: the trace is very long, or "
-					  "cannot be read twice.");
+			print_no_findings(out, subject);
 		fputs(count ? "<ol>\n" : "", out);
 		for (size_t k = 0; k < count; k++)
 			print_finding(out, &findings[k]);
@@ -309,7 +322,10 @@ print_limit(const struct mr_page *page, FILE *out, struct mr_error *err)
 		out);
 	print_choices(page, out);
 	fputs("</div>\n", out);
-	mr_command_line(page, out, "tune", "");
+	mr_command_begin(out);
+	mr_command_text(page, out, "simulate", "");
+	mr_command_text(page, out, "tune", "");
+	mr_command_end(out);
 	st = mr_figure_curve(page, out, err);
 	fputs("</section>\n", out);
 	return st;
@@ -350,7 +366,9 @@ print_held(const struct mr_page *page, FILE *out, struct mr_error *err)
 	}
 	fputs("<div id=\"limit_enforcement\">", out);
 	st = print_beside(page, out, MR_SECTION_LIMITS, "limit enforcement", err);
-	fputs("</div></section>\n", out);
+	fputs("</div>\n", out);
+	mr_command_line(page, out, "simulate", " --format=json");
+	fputs("</section>\n", out);
 	return st;
 }
 
@@ -381,6 +399,7 @@ print_phases(const struct mr_page *page, FILE *out, struct mr_error *err)
 			fputs("<p>The trace has no marks.</p>\n", out);
 		mr_doc_fini(&doc);
 	}
+	mr_command_line(page, out, "simulate", " --format=json");
 	fputs("</section>\n<section id=\"peak\"><h2>What was cached at the peak of the "
 	      "cache</h2>\n",
 		out);

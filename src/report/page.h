@@ -14,8 +14,8 @@ struct mr_how {
 	const char *trace;   /* the path */
 	const char *policy;  /* policy options; "" or with a blank before each */
 	const char *limits;  /* cache limit options */
+	const char *reading; /* trace options but the format */
 	const char *from;    /* the trace's format; "": found by content */
-	const char *lenient; /* the option, or "" */
 };
 
 struct mr_page {

@@ -99,6 +99,7 @@ void mr_picture_bars(struct mr_plot *plot, struct mr_numbers *numbers,
 #define MR_INK_PINK   "#cc79a7"
 #define MR_INK_YELLOW "#f0e442"
 #define MR_INK_GREY   "#999999"
+#define MR_INK_PURPLE "#5b1a5e"
 
 /* A scale for an axis: what to divide by, and what the result counts. */
 struct mr_scale {

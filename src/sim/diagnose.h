@@ -7,6 +7,12 @@
 #include "memreplay/diagnose.h"
 #include "memreplay/sim.h"
 
+/*
+ * Of more events findings are only looked for if that is asked for: it takes several
+ * times as long as the simulation itself.
+ */
+#define MR_DIAGNOSIS_MANY UINT64_C(20000000)
+
 #define MR_CANDIDATES_MAX 40
 #define MR_FINDING_TEXT   640
 

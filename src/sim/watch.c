@@ -107,16 +107,41 @@ note_malloc(struct mr_watch *watch, const struct mr_event *event,
 	flows[MR_FLOW_HIT_BYTES] = fate == MR_FATE_HIT ? event->size : 0;
 }
 
+/* Whether a mark at this event is far enough from the one kept before. */
+static bool
+is_apart(const struct mr_watch *watch, size_t kept, uint64_t event)
+{
+	return !kept || event - watch->marks[kept - 1].event >= watch->mark_gap;
+}
+
+/* Keeps at most half of the marks, evenly from all that was passed. */
+static void
+thin_marks(struct mr_watch *watch)
+{
+	while (watch->kept > MR_WATCH_MARKS / 2) {
+		size_t kept = 0;
+
+		watch->mark_gap = watch->mark_gap ? watch->mark_gap * 2 : 2;
+		for (size_t i = 0; i < watch->kept; i++)
+			if (is_apart(watch, kept, watch->marks[i].event))
+				watch->marks[kept++] = watch->marks[i];
+		watch->kept = kept;
+	}
+}
+
 static void
 note_mark(struct mr_watch *watch, const struct mr_event *event)
 {
 	struct mr_watch_mark *mark;
 	size_t length = event->name_length;
 
-	if (watch->mark_count++ >= MR_WATCH_MARKS)
+	watch->mark_count++;
+	if (watch->kept == MR_WATCH_MARKS)
+		thin_marks(watch);
+	if (!is_apart(watch, watch->kept, watch->events))
 		return;
-	mark = &watch->marks[watch->mark_count - 1];
-	mark->event = watch->events;
+	mark = &watch->marks[watch->kept++];
+	*mark = (struct mr_watch_mark){.event = watch->events};
 	mark->t = watch->last_ns - watch->first_ns;
 	if (length >= sizeof(mark->name)) {
 		length = sizeof(mark->name) - 1;

@@ -13,7 +13,7 @@
 #include "sim/series.h"
 
 #define MR_WATCH_ROWS  65  /* 0; 1; 2-3; 4-7; ... 2^63 and above */
-#define MR_WATCH_MARKS 512 /* kept; further ones are only counted */
+#define MR_WATCH_MARKS 512 /* kept; of more, some from all of the trace */
 #define MR_WATCH_NAME  64
 
 /* Requests of some sizes, by what they came to. */
@@ -52,7 +52,9 @@ struct mr_watch {
 	uint64_t requested;            /* of live blocks, now */
 	struct mr_watch_block *blocks; /* by slot */
 	uint32_t slot_space;
-	uint64_t mark_count;
+	uint64_t mark_count; /* passed */
+	uint64_t mark_gap;   /* events, at least, between two that are kept */
+	size_t kept;
 	struct mr_watch_mark marks[MR_WATCH_MARKS];
 	struct mr_watch_size sizes[MR_WATCH_ROWS];
 	struct mr_watch_age ages[MR_WATCH_ROWS]; /* see mr_watch_finish() */
