@@ -106,8 +106,9 @@ knows() {
 	sim) echo base trace alloc sim ;;
 	replay) echo base trace alloc replay ;;
 	record) echo base trace record ;;
+	fleet) echo base fleet ;;
 	report) echo base trace alloc sim replay report ;;
-	cli) echo base trace alloc sim replay record report cli ;;
+	cli) echo base trace alloc sim replay record fleet report cli ;;
 	*) echo ;;
 	esac
 }

@@ -66,6 +66,13 @@ MR_API MR_MUST_CHECK enum mr_status mr_tune(struct mr_advice *out,
 	const struct mr_tune_curve *curves, size_t count,
 	const struct mr_tune_options *options, struct mr_error *err);
 
+/*
+ * What a trace gets at a limit of what an unlimited cache gives it: 1 is all of it.
+ * The limit is a multiple of the curve's resolution; the curve has a point.
+ */
+MR_API double mr_tune_share(
+	const struct mr_tune_curve *curve, uint64_t limit, bool by_bytes);
+
 #ifdef __cplusplus
 }
 #endif

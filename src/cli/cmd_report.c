@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/list.h"
 #include "cli/saving.h"
 #include "cli/setup.h"
 #include "cli/study.h"
@@ -374,35 +375,47 @@ write_page(struct job *job, struct mr_saving *saving)
 }
 
 static int
+make_page(struct job *job, char **paths)
+{
+	struct mr_saving saving = {0};
+	int status;
+
+	job->studies = calloc(MOST_SUBJECTS, sizeof(*job->studies));
+	if (!job->studies) {
+		mr_say("out of memory");
+		return MR_EXIT_FAILED;
+	}
+	status = read_replays(job);
+	if (!status)
+		status = mr_saving_open(&saving, job->options->report.output);
+	if (!status)
+		status = study_all(job, paths);
+	if (!status)
+		status = write_page(job, &saving);
+	mr_saving_abort(&saving);
+	return status;
+}
+
+static int
 run(const struct mr_command *self, int argc, char **argv)
 {
 	struct options options = {0}; /* what is no option too */
 	struct job job = {.options = &options};
-	struct mr_saving saving = {0};
+	struct mr_list list;
 	int status;
 	char **operands = mr_command_parse(self, &options, argc, argv, &status);
 
 	if (!operands)
 		return status;
-	status = check(self->name, &job, operands);
-	if (status)
-		return status;
-	job.studies = calloc(MOST_SUBJECTS, sizeof(*job.studies));
-	if (!job.studies) {
-		mr_say("out of memory");
-		return MR_EXIT_FAILED;
-	}
 	options.input.ahead = options.report.jobs.value > 1;
 	options.input.progress = &job.progress;
 	mr_progress_start(&job.progress);
-	status = read_replays(&job);
+	status = mr_list_make(&list, operands);
 	if (!status)
-		status = mr_saving_open(&saving, options.report.output);
+		status = check(self->name, &job, list.items);
 	if (!status)
-		status = study_all(&job, operands);
-	if (!status)
-		status = write_page(&job, &saving);
-	mr_saving_abort(&saving);
+		status = make_page(&job, list.items);
+	mr_list_fini(&list);
 	for (size_t i = 0; i < job.count; i++) {
 		mr_study_fini(&job.studies[i]);
 		free(job.names[i]);

@@ -9,7 +9,7 @@
 #include "cli/limits.h"
 #include "cli/output.h"
 #include "cli/setup.h"
-#include "cli/source.h"
+#include "cli/share.h"
 #include "cli/torch.h"
 #include "cli/vary.h"
 #include "cli/walk.h"
@@ -21,6 +21,7 @@ struct options {
 	struct mr_policy_options policy;
 	struct mr_vary_options vary;
 	struct mr_sweep_group_options sweep;
+	struct mr_share_options share;
 	struct mr_torch_options torch;
 	struct mr_format_options format;
 	struct mr_expect_options expect;
@@ -40,6 +41,7 @@ static const struct mr_option_use uses[] = {
 	{&mr_policy_group, offsetof(struct options, policy)},
 	{&mr_vary_group, offsetof(struct options, vary)},
 	{&mr_sweep_group, offsetof(struct options, sweep)},
+	{&mr_share_group, offsetof(struct options, share)},
 	{&mr_torch_group, offsetof(struct options, torch)},
 	{&mr_format_group, offsetof(struct options, format)},
 	{&mr_point_expect_group, offsetof(struct options, expect)},
@@ -85,15 +87,16 @@ print_curve(struct job *job, const struct mr_curve *curve, struct mr_error *err)
 
 /* Shows the points of one variant, which are the caller's to change. */
 static int
-show(struct job *job, struct mr_source *input, const struct mr_variants *variants,
-	struct mr_sweep *sweep, struct mr_point *points, size_t count)
+show(struct job *job, const struct mr_swept *trace, const struct mr_variants *variants,
+	struct mr_point *points, size_t count)
 {
 	const struct mr_variant *variant = &variants->items[points->policy];
-	struct mr_sweep_summary summary;
+	const struct mr_account *account = &trace->account;
 	struct mr_doc doc = {0};
-	struct mr_curve curve = {.path = mr_path_name(input->path),
+	struct mr_error err;
+	struct mr_curve curve = {.path = mr_path_name(trace->path),
 		.doc = &doc,
-		.summary = &summary,
+		.summary = &account->sweep,
 		.points = points,
 		.count = count,
 		.varied = (const char *const *)variant->texts,
@@ -101,122 +104,73 @@ show(struct job *job, struct mr_source *input, const struct mr_variants *variant
 	int status = mr_point_expects_check(job->expects, points, count);
 
 	if (job->options->plot &&
-		mr_curves_keep(&job->curves, &curve, &variant->setup.policy, &input->err))
-		return mr_source_failed(input);
-	mr_sweep_summary(sweep, &summary);
+		mr_curves_keep(&job->curves, &curve, &variant->setup.policy, &err))
+		return mr_say_error(trace->path, &err);
 	if (job->limits->is_auto)
 		curve.count = mr_limits_thin(points, count);
-	mr_doc_add_trace(&doc, input->path, input->reader);
+	mr_doc_add_origin(&doc, trace->path, &account->header, &account->summary);
 	mr_doc_add_policy(&doc, &variant->setup.policy);
-	if (print_curve(job, &curve, &input->err))
-		status = mr_source_failed(input);
+	if (print_curve(job, &curve, &err))
+		status = mr_say_error(trace->path, &err);
 	mr_doc_fini(&doc);
 	return status;
 }
 
 static int
-show_all(struct job *job, struct mr_source *input, const struct mr_variants *variants,
-	struct mr_sweep *sweep)
+worse(int worst, int status)
 {
-	const struct mr_point *points;
-	struct mr_point *copy;
+	return status == MR_EXIT_FAILED || worst == MR_EXIT_DONE ? status : worst;
+}
+
+/* Shows what one trace came to, variant by variant. */
+static int
+show_trace(struct job *job, const struct mr_swept *trace)
+{
+	const struct options *options = job->options;
+	const struct mr_account *account = &trace->account;
+	struct mr_variants variants;
+	struct mr_error err;
 	int worst = MR_EXIT_DONE;
-	size_t count, own;
+	size_t own;
 
-	if (mr_sweep_points(sweep, &points, &count, &input->err))
-		return mr_source_failed(input);
-	copy = malloc(count * sizeof(*copy));
-	if (!copy) {
-		mr_say("out of memory");
-		return MR_EXIT_FAILED;
-	}
-	memcpy(copy, points, count * sizeof(*copy));
-	for (size_t i = 0; i < count && worst != MR_EXIT_FAILED; i += own) {
-		int status;
+	if (mr_variants_make(&variants, &options->vary, &options->policy,
+		    &account->header, &err)) {
+		worst = mr_say_error(trace->path, &err);
+	} else {
+		for (size_t i = 0; i < account->count && worst != MR_EXIT_FAILED;
+			i += own) {
+			struct mr_point *points = &account->points[i];
 
-		for (own = 1;
-			i + own < count && points[i + own].policy == points[i].policy;)
-			own++;
-		status = show(job, input, variants, sweep, copy + i, own);
-		if (status == MR_EXIT_FAILED || worst == MR_EXIT_DONE)
-			worst = status;
+			for (own = 1; i + own < account->count &&
+				points[own].policy == points->policy;)
+				own++;
+			worst = worse(worst, show(job, trace, &variants, points, own));
+		}
 	}
-	free(copy);
+	mr_variants_fini(&variants);
 	return worst;
 }
 
-/* A sweep under every variant. Returns what the library says. */
-static enum mr_status
-make_sweep(struct mr_sweep **out, const struct mr_variants *variants,
-	const struct mr_sweep_options *options, struct mr_error *err)
-{
-	struct mr_policy *policies = malloc(variants->count * sizeof(*policies));
-	enum mr_status st;
-
-	if (!policies)
-		return mr_fail_memory(err);
-	for (size_t i = 0; i < variants->count; i++)
-		policies[i] = variants->items[i].setup.policy;
-	st = mr_sweep_new_grid(out, policies, variants->count, options, err);
-	free(policies);
-	return st;
-}
-
 static int
-sweep_trace(struct job *job, const char *path)
-{
-	const struct options *options = job->options;
-	const struct mr_sweep_options *how = &job->limits->options;
-	struct mr_variants variants = {0};
-	struct mr_sweep *sweep = NULL;
-	struct mr_source input;
-	int status = mr_source_open(&input, path, &options->input);
-
-	if (status)
-		return status;
-	if (mr_variants_make(&variants, &options->vary, &options->policy,
-		    mr_reader_header(input.reader), &input.err) ||
-		make_sweep(&sweep, &variants, how, &input.err)) {
-		status = mr_source_failed(&input);
-		goto out;
-	}
-	if (how->resolution == 1 && variants.count == 1)
-		mr_walk_estimate(
-			path, &options->input, &variants.items[0].setup.policy, how);
-	status = mr_walk(sweep, &input);
-	if (!status)
-		status = show_all(job, &input, &variants, sweep);
-out:
-	mr_sweep_free(sweep);
-	mr_variants_fini(&variants);
-	mr_source_close(&input);
-	return status;
-}
-
-/* Sweeps all traces; the first that fails ends it. */
-static int
-sweep_all(struct job *job, char **paths)
+show_all(struct job *job, const struct mr_share *share)
 {
 	bool json = job->options->format.format == MR_OUTPUT_JSON;
-	bool several = paths[1] || job->options->vary.texts.count;
+	bool several = share->count > 1 || job->options->vary.texts.count;
 	int worst = MR_EXIT_DONE;
 
 	if (several && json)
 		fputs("{\"sweeps\":[\n", job->out);
-	for (size_t i = 0; paths[i] && worst != MR_EXIT_FAILED; i++) {
-		int status = sweep_trace(job, paths[i]);
-
-		if (status == MR_EXIT_FAILED || worst == MR_EXIT_DONE)
-			worst = status;
-	}
+	for (size_t i = 0; i < share->count && worst != MR_EXIT_FAILED; i++)
+		if (!share->traces[i].status)
+			worst = worse(worst, show_trace(job, &share->traces[i]));
 	if (json)
 		fputs(several ? "\n]}\n" : "\n", job->out);
 	return worst;
 }
 
-/* Holds what is printed back until all is done. */
+/* Holds what is printed back until all of it is there. */
 static int
-sweep_and_print(struct job *job, char **paths)
+print(struct job *job, const struct mr_share *share)
 {
 	char *text = NULL;
 	size_t length = 0;
@@ -227,7 +181,7 @@ sweep_and_print(struct job *job, char **paths)
 		mr_say("out of memory");
 		return MR_EXIT_FAILED;
 	}
-	status = sweep_all(job, paths);
+	status = show_all(job, share);
 	if (fclose(job->out)) {
 		mr_say("out of memory");
 		status = MR_EXIT_FAILED;
@@ -238,6 +192,30 @@ sweep_and_print(struct job *job, char **paths)
 	if (status != MR_EXIT_FAILED)
 		fwrite(text, 1, length, stdout);
 	free(text);
+	return status;
+}
+
+/* Sweeps all traces, and prints what there is even if some failed. */
+static int
+sweep_and_print(struct job *job, char **operands)
+{
+	const struct options *options = job->options;
+	const struct mr_method method = {
+		.input = options->input,
+		.policy = &options->policy,
+		.vary = &options->vary,
+		.sweep = job->limits->options,
+		.estimate = true,
+	};
+	struct mr_share share;
+	int status = mr_share_begin(&share, operands);
+
+	if (!status) {
+		status = mr_share_run(&share, &method, &options->share);
+		if (share.failed < share.count)
+			status = worse(status, print(job, &share));
+	}
+	mr_share_fini(&share);
 	return status;
 }
 

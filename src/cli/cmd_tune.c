@@ -7,11 +7,9 @@
 #include "base/units.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/setup.h"
-#include "cli/source.h"
+#include "cli/share.h"
 #include "cli/torch.h"
 #include "cli/walk.h"
-#include "memreplay/sim.h"
 #include "memreplay/tune.h"
 #include "report/result.h"
 
@@ -30,6 +28,7 @@ struct options {
 	struct mr_source_options input;
 	struct mr_policy_options policy;
 	struct tune_options tune;
+	struct mr_share_options share;
 	struct mr_torch_options torch;
 	struct mr_format_options format;
 	struct mr_expect_options expect;
@@ -104,107 +103,66 @@ static const struct mr_option_use uses[] = {
 	{&mr_source_group, offsetof(struct options, input)},
 	{&mr_policy_group, offsetof(struct options, policy)},
 	{&tune_group, offsetof(struct options, tune)},
+	{&mr_share_group, offsetof(struct options, share)},
 	{&mr_torch_group, offsetof(struct options, torch)},
 	{&mr_format_group, offsetof(struct options, format)},
 	{&expect_group, offsetof(struct options, expect)},
 	{0},
 };
 
-/* One trace with its curve, and what it does at the limit it has today. */
-struct subject {
-	const char *path;
-	struct mr_sweep *sweep;
-	struct mr_result today;
-};
-
+/* The traces that could be read, with their curves. */
 struct subjects {
-	size_t count;
-	struct subject *items;
+	const struct mr_swept **traces;
 	struct mr_tune_curve *curves;
+	size_t count;
 	struct mr_policy policy; /* of the first */
 };
 
 static void
 subjects_fini(struct subjects *subjects)
 {
-	for (size_t i = 0; i < subjects->count; i++)
-		mr_sweep_free(subjects->items[i].sweep);
-	free(subjects->items);
+	free(subjects->traces);
 	free(subjects->curves);
 }
 
+/* The policy that a trace was run under. Returns an exit status. */
 static int
-out_of_memory(void)
+find_policy(struct subjects *subjects, const struct options *options)
 {
-	mr_say("out of memory");
-	return MR_EXIT_FAILED;
-}
-
-static enum mr_status
-simulate(void *context, const struct mr_event *events, size_t count, struct mr_error *err)
-{
-	return mr_sim_run(context, events, count, err);
-}
-
-/* Reads a trace once: for its curve, and beside it for what today's limit gives. */
-static int
-study(struct subjects *subjects, size_t i, const struct options *options)
-{
-	struct subject *subject = &subjects->items[i];
-	struct mr_sweep_options grid = {.to = MR_UNLIMITED,
-		.jobs = (unsigned)options->tune.jobs.value,
-		.help = mr_walk_help};
-	struct mr_sweep_summary summary;
-	struct mr_sim *sim = NULL;
-	struct mr_source input;
+	const struct mr_swept *first = subjects->traces[0];
 	struct mr_setup setup;
-	int status = mr_source_open(&input, subject->path, &options->input);
+	struct mr_error err;
 
-	if (status)
-		return status;
-	if (mr_setup_make(&setup, &options->policy, NULL, mr_reader_header(input.reader),
-		    &input.err) ||
-		mr_sim_new(&sim, &setup.policy, false, &input.err) ||
-		mr_sweep_new(&subject->sweep, &setup.policy, &grid, &input.err)) {
-		status = mr_source_failed(&input);
-		goto out;
-	}
-	status = mr_walk_beside(subject->sweep, &input, simulate, sim);
-	if (status)
-		goto out;
-	mr_sim_result(sim, &subject->today);
-	mr_sweep_summary(subject->sweep, &summary);
-	subjects->curves[i].resolution = summary.resolution;
-	if (mr_sweep_points(subject->sweep, &subjects->curves[i].points,
-		    &subjects->curves[i].count, &input.err))
-		status = mr_source_failed(&input);
-	if (i == 0)
-		subjects->policy = setup.policy;
-out:
-	mr_sim_free(sim);
-	mr_source_close(&input);
-	return status;
+	if (mr_setup_make(&setup, &options->policy, NULL, &first->account.header, &err))
+		return mr_say_error(first->path, &err);
+	subjects->policy = setup.policy;
+	return MR_EXIT_DONE;
 }
 
+/* Takes those that did not fail, with their weights. Returns an exit status. */
 static int
-study_all(struct subjects *subjects, char **paths, const struct options *options)
+gather(struct subjects *subjects, const struct mr_share *share, const double *weights)
 {
-	int status = MR_EXIT_DONE;
+	subjects->traces = calloc(share->count, sizeof(struct mr_swept *));
+	subjects->curves = calloc(share->count, sizeof(*subjects->curves));
+	if (!subjects->traces || !subjects->curves) {
+		mr_say("out of memory");
+		return MR_EXIT_FAILED;
+	}
+	for (size_t i = 0; i < share->count; i++) {
+		const struct mr_swept *trace = &share->traces[i];
 
-	while (paths[subjects->count])
-		subjects->count++;
-	subjects->items = calloc(subjects->count, sizeof(*subjects->items));
-	subjects->curves = calloc(subjects->count, sizeof(*subjects->curves));
-	if (!subjects->items || !subjects->curves) {
-		subjects->count = 0;
-		return out_of_memory();
+		if (trace->status)
+			continue;
+		subjects->traces[subjects->count] = trace;
+		subjects->curves[subjects->count++] = (struct mr_tune_curve){
+			.points = trace->account.points,
+			.count = trace->account.count,
+			.resolution = trace->account.sweep.resolution,
+			.weight = weights ? weights[i] : 1,
+		};
 	}
-	for (size_t i = 0; i < subjects->count && !status; i++) {
-		subjects->items[i].path = paths[i];
-		subjects->curves[i].weight = 1;
-		status = study(subjects, i, options);
-	}
-	return status;
+	return MR_EXIT_DONE;
 }
 
 /* Reads "99%" or "0.99". */
@@ -223,21 +181,24 @@ parse_share(double *out, const char *text)
 	return !*end && *out >= 0 && *out <= 1;
 }
 
-static bool
-parse_weights(struct subjects *subjects, const char *text)
+/* Reads one weight a trace. NULL: there is another number of them, or no memory. */
+static double *
+parse_weights(const char *text, size_t count)
 {
-	for (size_t i = 0; i < subjects->count; i++) {
-		char *end;
-		double weight = strtod(text, &end);
+	double *weights = calloc(count, sizeof(*weights));
 
-		if (end == text || !(weight >= 0 && weight < 1e18))
-			return false;
-		subjects->curves[i].weight = weight;
-		if (*end != (i + 1 < subjects->count ? ',' : '\0'))
-			return false;
+	for (size_t i = 0; weights && i < count; i++) {
+		char *end;
+
+		weights[i] = strtod(text, &end);
+		if (end == text || !(weights[i] >= 0 && weights[i] < 1e18) ||
+			*end != (i + 1 < count ? ',' : '\0')) {
+			free(weights);
+			return NULL;
+		}
 		text = end + 1;
 	}
-	return true;
+	return weights;
 }
 
 /* What a trace does at a limit that all its points answer for. */
@@ -287,21 +248,43 @@ add_choices(struct mr_doc *doc, const struct subjects *subjects,
 			{"recommended", true, result_at(curve, advice->limit)},
 			{"dearer", advice->has_dearer, result_at(curve, advice->dearer)},
 			{"worse", advice->has_worse, result_at(curve, advice->worse)},
-			{"today", true, subjects->items[i].today},
+			{"today", true, subjects->traces[i]->account.today},
 			{"unlimited", true, result_at(curve, MR_UNLIMITED)},
 		};
 
 		for (size_t c = 0; c < sizeof(choices) / sizeof(choices[0]); c++) {
 			if (!choices[c].there)
 				continue;
-			mr_doc_text(doc, "trace", subjects->items[i].path);
+			mr_doc_text(doc, "trace", subjects->traces[i]->path);
 			add_choice(doc, choices[c].name, &choices[c].result);
 		}
 	}
 }
 
+/* The trace that gets least at the limit or, if others get no more, at a cheaper one. */
+static size_t
+find_worst(const struct subjects *subjects, const struct mr_advice *advice, bool by_bytes)
+{
+	uint64_t cheaper = advice->has_cheaper ? advice->cheaper : advice->limit;
+	double least = 2, least_below = 2;
+	size_t worst = 0;
+
+	for (size_t i = 0; i < subjects->count; i++) {
+		const struct mr_tune_curve *curve = &subjects->curves[i];
+		double own = mr_tune_share(curve, advice->limit, by_bytes);
+		double below = mr_tune_share(curve, cheaper, by_bytes);
+
+		if (own > least || (own == least && below >= least_below))
+			continue;
+		least = own;
+		least_below = below;
+		worst = i;
+	}
+	return worst;
+}
+
 static void
-add_advice(struct mr_doc *doc, const struct options *options,
+add_advice(struct mr_doc *doc, const struct subjects *subjects,
 	const struct mr_tune_options *goal, const struct mr_advice *advice)
 {
 	static const char *const goals[] = {[MR_GOAL_TARGET] = "target",
@@ -312,10 +295,46 @@ add_advice(struct mr_doc *doc, const struct options *options,
 	mr_doc_begin(doc, "recommendation", 0);
 	mr_doc_bytes(doc, "recommended_cache_limit", advice->limit);
 	mr_doc_text(doc, "goal", goals[goal->goal]);
-	mr_doc_text(doc, "rate", rate_name((size_t)options->tune.of));
+	mr_doc_text(doc, "rate", rate_name(goal->by_bytes));
 	mr_doc_real(doc, "share_of_unlimited", MR_UNIT_RATIO, advice->rate);
+	if (subjects->count > 1) {
+		size_t worst = find_worst(subjects, advice, goal->by_bytes);
+
+		mr_doc_text(doc, "worst_trace", subjects->traces[worst]->path);
+		mr_doc_real(doc, "worst_share", MR_UNIT_RATIO,
+			mr_tune_share(
+				&subjects->curves[worst], advice->limit, goal->by_bytes));
+	}
 	snprintf(text, sizeof(text), "mx.set_cache_limit(%" PRIu64 ")", advice->limit);
 	mr_doc_text(doc, "python", text);
+}
+
+#define TRACE_COLUMNS 7
+
+/* What each trace gets of the one limit, and which it would get if it were alone. */
+static enum mr_status
+add_traces(struct mr_doc *doc, const struct subjects *subjects,
+	const struct mr_tune_options *goal, uint64_t limit, struct mr_error *err)
+{
+	mr_doc_begin(doc, "traces", TRACE_COLUMNS);
+	for (size_t i = 0; i < subjects->count; i++) {
+		const struct mr_tune_curve *curve = &subjects->curves[i];
+		struct mr_result result = result_at(curve, limit);
+		struct mr_advice own;
+
+		if (mr_tune(&own, curve, 1, goal, err))
+			return err->status;
+		mr_doc_text(doc, "trace", subjects->traces[i]->path);
+		mr_doc_count(doc, "events", subjects->traces[i]->account.sweep.events);
+		mr_doc_ratio(doc, "hit_rate", result.hits, result.mallocs);
+		mr_doc_ratio(
+			doc, "byte_hit_rate", result.hit_bytes, result.requested_bytes);
+		mr_doc_real(doc, "share_of_unlimited", MR_UNIT_RATIO,
+			mr_tune_share(curve, limit, goal->by_bytes));
+		mr_doc_bytes(doc, "own_cache_limit", own.limit);
+		mr_doc_real(doc, "own_share", MR_UNIT_RATIO, own.rate);
+	}
+	return MR_OK;
 }
 
 static void
@@ -335,14 +354,20 @@ print(const struct subjects *subjects, const struct options *options,
 	const struct mr_tune_options *goal, const struct mr_advice *advice)
 {
 	struct mr_doc doc = {0};
+	struct mr_error err;
 	int status;
 
-	add_advice(&doc, options, goal, advice);
+	add_advice(&doc, subjects, goal, advice);
 	mr_doc_add_policy(&doc, &subjects->policy);
-	add_choices(&doc, subjects, advice);
-	status = mr_print_doc(&doc, &options->format);
+	if (subjects->count > 1 &&
+		add_traces(&doc, subjects, goal, advice->limit, &err)) {
+		status = mr_say_error(NULL, &err);
+	} else {
+		add_choices(&doc, subjects, advice);
+		status = mr_print_doc(&doc, &options->format);
+		warn_of_worse(advice);
+	}
 	mr_doc_fini(&doc);
-	warn_of_worse(advice);
 	return status;
 }
 
@@ -380,13 +405,92 @@ tune_torch(const struct mr_command *self, const struct options *options, char **
 	});
 }
 
+/* Finds the limit for the traces that could be read, and prints it. */
+static int
+advise(const struct mr_share *share, const struct options *options,
+	const struct mr_tune_options *goal, const double *weights,
+	const struct mr_expects *expects)
+{
+	struct subjects subjects = {0};
+	struct mr_advice advice;
+	struct mr_error err;
+	int status = gather(&subjects, share, weights);
+
+	if (!status)
+		status = find_policy(&subjects, options);
+	if (!status && mr_tune(&advice, subjects.curves, subjects.count, goal, &err))
+		status = mr_say_error(NULL, &err);
+	if (!status)
+		status = print(&subjects, options, goal, &advice);
+	if (!status)
+		status = check(&subjects, expects, advice.limit);
+	subjects_fini(&subjects);
+	return status;
+}
+
+/* Sweeps all traces, and tunes by those that could be read. */
+static int
+tune(const struct options *options, const struct mr_tune_options *goal,
+	const struct mr_expects *expects, char **operands)
+{
+	static const struct mr_vary_options nothing_varies;
+	const struct mr_method method = {
+		.input = options->input,
+		.policy = &options->policy,
+		.vary = &nothing_varies,
+		.sweep = {.to = MR_UNLIMITED,
+			.jobs = (unsigned)options->tune.jobs.value,
+			.help = mr_walk_help},
+		.today = true,
+	};
+	const char *text = options->tune.weights;
+	double *weights = NULL;
+	struct mr_share share;
+	int status = mr_share_begin(&share, operands);
+
+	if (!status && text && !(weights = parse_weights(text, share.count)))
+		status = mr_say_usage("tune",
+			"tune: --weights: expected one weight a trace, such as 2,1,1");
+	if (!status) {
+		status = mr_share_run(&share, &method, &options->share);
+		if (share.failed < share.count) {
+			int shown = advise(&share, options, goal, weights, expects);
+
+			status = status ? status : shown;
+		}
+	}
+	free(weights);
+	mr_share_fini(&share);
+	return status;
+}
+
+/* What is sought. Returns an exit status. */
+static int
+read_goal(struct mr_tune_options *goal, const struct tune_options *options)
+{
+	*goal = (struct mr_tune_options){
+		.goal = options->knee           ? MR_GOAL_KNEE
+			: options->budget.given ? MR_GOAL_BUDGET
+						: MR_GOAL_TARGET,
+		.budget = options->budget.value,
+		.by_bytes = options->of == 1,
+		.together = (enum mr_together)options->by,
+	};
+	if (!parse_share(&goal->target, options->target))
+		return mr_say_usage("tune",
+			"tune: --target: \"%s\" is not a share: expected 99%% or 0.99",
+			options->target);
+	if (options->knee && options->budget.given)
+		return mr_say_usage(
+			"tune", "tune: --knee and --budget exclude each other");
+	return MR_EXIT_DONE;
+}
+
 static int
 run(const struct mr_command *self, int argc, char **argv)
 {
 	struct options options = {0}; /* what is no option too */
-	struct subjects subjects = {0};
-	struct mr_tune_options goal = {.goal = MR_GOAL_TARGET};
-	struct mr_advice advice;
+	struct mr_tune_options goal;
 	struct mr_expects expects;
 	struct mr_setup unused;
 	struct mr_error err;
@@ -400,35 +504,10 @@ run(const struct mr_command *self, int argc, char **argv)
 	if (mr_expects_parse(&expects, &options.expect, false, &err) ||
 		mr_setup_make(&unused, &options.policy, NULL, NULL, &err))
 		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
-	if (!parse_share(&goal.target, options.tune.target))
-		return mr_say_usage(self->name,
-			"%s: --target: \"%s\" is not a share: expected 99%% or 0.99",
-			self->name, options.tune.target);
-	if (options.tune.knee && options.tune.budget.given)
-		return mr_say_usage(self->name,
-			"%s: --knee and --budget exclude each other", self->name);
-	if (options.tune.knee)
-		goal.goal = MR_GOAL_KNEE;
-	else if (options.tune.budget.given)
-		goal.goal = MR_GOAL_BUDGET;
-	goal.budget = options.tune.budget.value;
-	goal.by_bytes = options.tune.of == 1;
-	goal.together = (enum mr_together)options.tune.by;
+	if ((status = read_goal(&goal, &options.tune)))
+		return status;
 	options.input.ahead = options.tune.jobs.value > 1;
-	status = study_all(&subjects, operands, &options);
-	if (!status && options.tune.weights &&
-		!parse_weights(&subjects, options.tune.weights))
-		status = mr_say_usage(self->name,
-			"%s: --weights: expected one weight a trace, such as 2,1,1",
-			self->name);
-	if (!status && mr_tune(&advice, subjects.curves, subjects.count, &goal, &err))
-		status = mr_say_error(NULL, &err);
-	if (!status)
-		status = print(&subjects, &options, &goal, &advice);
-	if (!status)
-		status = check(&subjects, &expects, advice.limit);
-	subjects_fini(&subjects);
-	return status;
+	return tune(&options, &goal, &expects, operands);
 }
 
 const struct mr_command mr_cmd_tune = {

@@ -13,6 +13,8 @@
 #define AUTO_STEPS     8
 /* A point off the straight line between its neighbours by this is shown. */
 #define AUTO_BEND 0.01
+#define GROUP     16    /* limits that are swept together */
+#define RANGE_MAX 16384 /* points of a range that can be swept apart */
 
 static const struct mr_option rows[] = {
 	{MR_OPTION_TEXT, 'L', "limits", "WHICH", "auto", .of_cache = true,
@@ -106,15 +108,30 @@ make_range(struct mr_limits *limits, const char *text, struct mr_error *err)
 	return MR_OK;
 }
 
+static int
+by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
 static enum mr_status
 make_list(struct mr_limits *limits, const char *text, struct mr_error *err)
 {
+	size_t *count = &limits->options.limit_count, kept = 0;
 	enum mr_status st = MR_OK;
 	uint64_t limit;
 
 	while (*text && !st)
 		if (!(st = next_size(&limit, &text, ',', err)))
 			st = add(limits, limit, err);
+	if (*count)
+		qsort(limits->list, *count, sizeof(*limits->list), by_value);
+	for (size_t i = 0; i < *count; i++)
+		if (!i || limits->list[i] != limits->list[kept - 1])
+			limits->list[kept++] = limits->list[i];
+	*count = kept;
 	return st;
 }
 
@@ -155,6 +172,57 @@ void
 mr_limits_fini(struct mr_limits *limits)
 {
 	free(limits->list);
+}
+
+/* How many limits there are; 0: that is not known, or each depends on the others. */
+static size_t
+count_of(const struct mr_sweep_options *options)
+{
+	uint64_t steps;
+
+	if (options->limits)
+		return options->limit_count;
+	/* of a step of 1 byte only those limits are points at which something changes */
+	if (options->to == MR_UNLIMITED || options->resolution <= 1)
+		return 0;
+	steps = (options->to - options->from) / options->resolution;
+	return steps < RANGE_MAX ? (size_t)steps + 1 : 0;
+}
+
+bool
+mr_limits_apart(const struct mr_sweep_options *options)
+{
+	return count_of(options) > 0;
+}
+
+size_t
+mr_limits_groups(const struct mr_sweep_options *options)
+{
+	return mr_limits_apart(options) ? (count_of(options) + GROUP - 1) / GROUP : 1;
+}
+
+size_t
+mr_limits_width(const struct mr_sweep_options *options, size_t first, size_t count)
+{
+	size_t all = count_of(options), end = (first + count) * GROUP;
+
+	return all ? (end < all ? end : all) - first * GROUP : 0;
+}
+
+struct mr_sweep_options
+mr_limits_part(const struct mr_sweep_options *options, size_t first, size_t count)
+{
+	struct mr_sweep_options part = *options;
+	size_t width = mr_limits_width(options, first, count);
+
+	if (options->limits) {
+		part.limits += first * GROUP;
+		part.limit_count = width;
+	} else if (width) {
+		part.from += first * GROUP * part.resolution;
+		part.to = part.from + (width - 1) * part.resolution;
+	}
+	return part;
 }
 
 static double

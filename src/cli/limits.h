@@ -17,8 +17,8 @@ struct mr_sweep_group_options {
 extern const struct mr_option_group mr_sweep_group;
 
 struct mr_limits {
-	bool is_auto; /* show only the points at which the curve bends */
-	uint64_t *list;
+	bool is_auto;   /* show only the points at which the curve bends */
+	uint64_t *list; /* in order, each once */
 	struct mr_sweep_options options; /* points into list */
 };
 
@@ -31,6 +31,22 @@ MR_MUST_CHECK enum mr_status mr_limits_make(struct mr_limits *out,
 	const struct mr_sweep_group_options *options, struct mr_error *err);
 
 void mr_limits_fini(struct mr_limits *limits);
+
+/*
+ * Limits that are listed, or at a step over a range that has an end, can be swept
+ * apart, in groups of neighbours: no point depends on other limits. Others are one
+ * group, which all policies share.
+ */
+bool mr_limits_apart(const struct mr_sweep_options *options);
+size_t mr_limits_groups(const struct mr_sweep_options *options);
+
+/* How many limits are in so many groups from `first` on; 0: that is not known. */
+size_t mr_limits_width(
+	const struct mr_sweep_options *options, size_t first, size_t count);
+
+/* The options with the limits of these groups alone. */
+struct mr_sweep_options mr_limits_part(
+	const struct mr_sweep_options *options, size_t first, size_t count);
 
 /*
  * Keeps of the points, in place, the first, the last, and those between which

@@ -7,22 +7,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+static _Thread_local FILE *own_sink;
+
+void
+mr_say_to(FILE *sink)
+{
+	own_sink = sink;
+}
+
 /* What the next byte is printed as; control characters also as UTF-8 (C2 80-9F). */
 static size_t
-print_safe(const unsigned char *text)
+print_safe(const unsigned char *text, FILE *out)
 {
 	if (text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0x9f) {
-		fprintf(stderr, "\\u%04x", text[1]);
+		fprintf(out, "\\u%04x", text[1]);
 		return 2;
 	}
 	if (*text == '\n')
-		fputs("\\n", stderr);
+		fputs("\\n", out);
 	else if (*text == '\t')
-		fputs("\\t", stderr);
+		fputs("\\t", out);
 	else if (*text < ' ' || *text == 0x7f)
-		fprintf(stderr, "\\x%02x", *text);
+		fprintf(out, "\\x%02x", *text);
 	else
-		putc(*text, stderr);
+		putc(*text, out);
 	return 1;
 }
 
@@ -30,16 +38,17 @@ MR_PRINTF(1, 0)
 static void
 say(const char *format, va_list args)
 {
+	FILE *out = own_sink ? own_sink : stderr;
 	char *line = NULL;
 
-	fputs("memreplay: ", stderr);
+	fputs("memreplay: ", out);
 	if (vasprintf(&line, format, args) < 0) {
-		fputs("out of memory\n", stderr);
+		fputs("out of memory\n", out);
 		return;
 	}
 	for (const unsigned char *at = (const unsigned char *)line; *at;)
-		at += print_safe(at);
-	putc('\n', stderr);
+		at += print_safe(at, out);
+	putc('\n', out);
 	free(line);
 }
 

@@ -8,7 +8,15 @@
  * \n or \x1b and never reach the terminal.
  */
 
+#include <stdio.h>
+
 #include "memreplay/base.h"
+
+/*
+ * From now on what this thread says goes to sink, and with NULL to standard error
+ * again.
+ */
+void mr_say_to(FILE *sink);
 
 /* Exit statuses. Nothing else shares their numbers. */
 enum mr_exit {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/error.h"
 #include "base/units.h"
 #include "cli/message.h"
 
@@ -103,8 +104,10 @@ mr_source_open(struct mr_source *input, const char *path,
 	input->begun = false;
 	input->doing = options->doing ? options->doing : "";
 	input->progress = options->progress ? options->progress : &input->own;
+	input->watch = options->watch;
+	input->watch_context = options->watch_context;
 	mr_progress_start(&input->before);
-	if (input->before.width)
+	if (input->before.width && !input->watch)
 		how.progress = show_before;
 	if (options->from >= 0)
 		how.from = format_at((size_t)options->from);
@@ -113,7 +116,8 @@ mr_source_open(struct mr_source *input, const char *path,
 	return 0;
 }
 
-static void
+/* False: it is to be given up. */
+static bool
 show_progress(struct mr_source *input)
 {
 	char text[MR_TEXT_SIZE], label[64];
@@ -122,6 +126,9 @@ show_progress(struct mr_source *input)
 	double part = -1;
 
 	mr_reader_progress(input->reader, &done, &length);
+	if (input->watch)
+		return input->watch(
+			input->watch_context, length ? (double)done / (double)length : 0);
 	if (length) {
 		part = (double)done / (double)length;
 		snprintf(label, sizeof(label), "%s", input->doing);
@@ -131,6 +138,7 @@ show_progress(struct mr_source *input)
 			mr_count_print(text, summary.events));
 	}
 	mr_progress_show(input->progress, part, label);
+	return true;
 }
 
 static void
@@ -157,8 +165,8 @@ mr_source_next(struct mr_source *input)
 	input->count = count;
 	if (!input->begun)
 		begin(input);
-	if (input->progress->width)
-		show_progress(input);
+	if ((input->watch || input->progress->width) && !show_progress(input))
+		status = mr_fail(&input->err, MR_EIO, "given up");
 	if (status == MR_END && count)
 		return MR_OK;
 	if (status)

@@ -9,6 +9,7 @@
 
 #include "cli/option.h"
 #include "cli/terminal.h"
+#include "fleet/fleet.h"
 #include "memreplay/trace.h"
 
 /* --from, --lenient, --device, --free-at */
@@ -21,6 +22,8 @@ struct mr_source_options {
 	bool foresee; /* no option: the command's, see struct mr_reader_options */
 	struct mr_progress *progress; /* no option: of which the reading is a stretch */
 	const char *doing;            /* no option: what progress is labelled; NULL: "" */
+	mr_watch watch; /* no option: told of progress in place of a terminal; or NULL */
+	void *watch_context;
 };
 extern const struct mr_option_group mr_source_group;
 extern const struct mr_option_group mr_source_other_group; /* --trace-format */
@@ -36,6 +39,8 @@ struct mr_source {
 	struct mr_progress before; /* of what is read before the first event */
 	const char *doing;
 	bool begun; /* there were events */
+	mr_watch watch;
+	void *watch_context;
 	size_t count;
 	struct mr_event events[MR_SOURCE_BATCH];
 };
@@ -50,7 +55,8 @@ int mr_source_open(struct mr_source *input, const char *path,
 /*
  * Reads the next `count` events into `events`; a mark is the last of them, so
  * that its name is valid until the next call. MR_END when there are no more.
- * On failure err is set and what the batch held before it is dropped.
+ * On failure err is set and what the batch held before it is dropped; who watches
+ * and wants no more makes one.
  */
 MR_MUST_CHECK enum mr_status mr_source_next(struct mr_source *input);
 

@@ -21,19 +21,25 @@ add_number(struct mr_doc *doc, const char *key, enum mr_unit unit, uint64_t numb
 }
 
 void
+mr_doc_add_origin(struct mr_doc *doc, const char *path, const struct mr_header *header,
+	const struct mr_reader_summary *summary)
+{
+	mr_doc_begin(doc, "trace", 0);
+	mr_doc_text(doc, "file", path);
+	mr_doc_text(doc, "format", summary->format);
+	mr_doc_text(doc, "source", header->source);
+	mr_doc_text(doc, "workload", header->workload);
+	mr_doc_count(doc, "events", summary->events);
+	mr_doc_flag(doc, "cut", summary->cut);
+}
+
+void
 mr_doc_add_trace(struct mr_doc *doc, const char *path, const struct mr_reader *reader)
 {
-	const struct mr_header *header = mr_reader_header(reader);
 	struct mr_reader_summary summary;
 
 	mr_reader_summary(reader, &summary);
-	mr_doc_begin(doc, "trace", 0);
-	mr_doc_text(doc, "file", path);
-	mr_doc_text(doc, "format", summary.format);
-	mr_doc_text(doc, "source", header->source);
-	mr_doc_text(doc, "workload", header->workload);
-	mr_doc_count(doc, "events", summary.events);
-	mr_doc_flag(doc, "cut", summary.cut);
+	mr_doc_add_origin(doc, path, mr_reader_header(reader), &summary);
 }
 
 void

@@ -13,6 +13,10 @@
 void mr_doc_add_trace(
 	struct mr_doc *doc, const char *path, const struct mr_reader *reader);
 
+/* The same of a trace that was read before, or elsewhere. */
+void mr_doc_add_origin(struct mr_doc *doc, const char *path,
+	const struct mr_header *header, const struct mr_reader_summary *summary);
+
 /* Begins the section "policy": its name and every knob. */
 void mr_doc_add_policy(struct mr_doc *doc, const struct mr_policy *policy);
 

@@ -43,9 +43,8 @@ point_for(const struct mr_tune_curve *curve, uint64_t limit)
 	return &curve->points[low];
 }
 
-/* A trace's rate as a share of what an unlimited cache gives it. */
-static double
-share(const struct mr_tune_curve *curve, uint64_t limit, bool by_bytes)
+double
+mr_tune_share(const struct mr_tune_curve *curve, uint64_t limit, bool by_bytes)
 {
 	double most = rate_at(&curve->points[curve->count - 1], by_bytes);
 
@@ -56,10 +55,11 @@ static double
 together(const struct mr_tune_curve *curves, size_t count, uint64_t limit,
 	const struct mr_tune_options *options)
 {
-	double worst = share(&curves[0], limit, options->by_bytes), sum = 0, weights = 0;
+	double worst = mr_tune_share(&curves[0], limit, options->by_bytes), sum = 0,
+	       weights = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		double own = share(&curves[i], limit, options->by_bytes);
+		double own = mr_tune_share(&curves[i], limit, options->by_bytes);
 
 		sum += own * curves[i].weight;
 		weights += curves[i].weight;

@@ -43,8 +43,51 @@ $ memreplay sweep --policy=none small.jsonl
 ! memreplay: small.jsonl: the policy none has no cache limit
 ? 2
 
-$ memreplay sweep --limits=0 small.jsonl double_free.jsonl
+# A trace that cannot be read is named and counted, and the others are complete.
+$ memreplay sweep --limits=0 --format=csv double_free.jsonl small.jsonl missing.mrt | cut -d, -f1-5
+trace,cache_limit,valid_from,valid_to,gap_proved
+small.jsonl,0,0,90,false
 ! memreplay: double_free.jsonl:6: free of id 1, which was already freed
+! memreplay: missing.mrt: cannot open: No such file or directory
+! memreplay: 2 of 3 traces failed
+
+$ memreplay sweep --limits=0 small.jsonl double_free.jsonl > /dev/null
+! memreplay: double_free.jsonl:6: free of id 1, which was already freed
+! memreplay: 1 of 2 traces failed
+? 1
+
+$ memreplay sweep --fail-fast --limits=0 small.jsonl double_free.jsonl missing.mrt
+! memreplay: double_free.jsonl:6: free of id 1, which was already freed
+! memreplay: 1 of 3 traces failed
+? 1
+
+$ memreplay tune small.jsonl missing.mrt | sed -n 2p
+  recommended_cache_limit  304 B
+! memreplay: missing.mrt: cannot open: No such file or directory
+! memreplay: 1 of 2 traces failed
+
+$ memreplay tune --weights=1,2,3 --by=mean double_free.jsonl small.jsonl small.jsonl 2>/dev/null | grep -c "^  small.jsonl *19  "
+2
+
+$ printf '# mine\n\nsmall.jsonl\r\nsmall.jsonl' > list; memreplay sweep --limits=0 --format=csv @list | cut -d, -f1-2
+trace,cache_limit
+small.jsonl,0
+small.jsonl,0
+
+$ printf 'small.jsonl\n' | memreplay tune @- small.jsonl | grep worst
+  worst_trace              small.jsonl
+  worst_share              100.00 %
+
+$ printf 'small.jsonl\n@list\n' > nested; memreplay sweep @nested
+! memreplay: nested:2: a list cannot name another; "./@list" is a trace
+? 1
+
+$ printf '\n#\n' > empty; memreplay tune @empty
+! memreplay: empty: there is no path in this list
+? 1
+
+$ memreplay report -o page.html @missing
+! memreplay: missing: cannot open: No such file or directory
 ? 1
 
 $ memreplay tune small.jsonl | sed 6q
