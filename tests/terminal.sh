@@ -204,6 +204,15 @@ with tempfile.TemporaryDirectory() as folder:
     text = Terminal([program, "verify", "snapshot.pickle"], 80, folder=folder,
                     **HASTE).end()
     ok("verify shows how far it has read a snapshot", re.search(READING, text), text)
+    for command in (["simulate", "--policy=torch-cuda"],
+                    ["tune", "--device-memory=1G"],
+                    ["sweep", "--alloc-conf=", "--set=memory=1G,2G"]):
+        text = Terminal([program, *command, top + "/traces/toy_torch.pickle.gz"], 80,
+                        folder=folder, **HASTE).end()
+        parts = [int(part) for part in
+                 re.findall(r"\r\[#* *\] +([0-9]+) %(?![^\r]*reading)", text)]
+        ok(command[0] + " of a snapshot under PyTorch's rules shows how far it is",
+           parts == sorted(parts) and len(parts) >= 2 and parts[-1] == 100, parts)
     text = subprocess.run([program, "info", "profile.json"], cwd=folder, text=True,
                           stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
                           env={**os.environ, **HASTE}).stderr

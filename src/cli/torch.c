@@ -143,6 +143,34 @@ first_conf(const struct mr_torch_call *call)
 	return call->policy->confs.count ? call->policy->confs.items[0] : NULL;
 }
 
+static void
+show_part(void *progress, double part)
+{
+	mr_progress_show(progress, part, "");
+}
+
+int
+mr_torch_study(struct mr_torch_study *studies, size_t count,
+	const struct mr_torch_case *of, const struct mr_torch_call *call, unsigned wanted)
+{
+	struct mr_progress progress;
+	struct mr_error err;
+	const struct mr_torch_course course = {
+		.script = &of->script,
+		.start = call->start,
+		.wanted = wanted,
+		.jobs = call->jobs,
+		.progress = show_part,
+		.context = &progress,
+	};
+	enum mr_status st;
+
+	mr_progress_start(&progress);
+	st = mr_torch_studies(studies, count, &course, &err);
+	mr_progress_hide(&progress);
+	return st ? mr_say_error(call->path, &err) : MR_EXIT_DONE;
+}
+
 /* Reads the trace and makes the policy, having checked the options before. */
 static int
 prepare(struct mr_torch_case *out, struct mr_policy *policy,
@@ -244,36 +272,34 @@ int
 mr_torch_run_simulate(const struct mr_torch_call *call)
 {
 	struct mr_torch_case of;
-	struct mr_torch_whatif whatif;
+	struct mr_torch_study study;
 	struct mr_policy policy;
 	struct mr_expects expects;
 	struct mr_doc doc = {0};
-	uint64_t low, high;
 	struct mr_error err;
 	int status = prepare(&of, &policy, call);
 
 	if (!status && mr_expects_parse(&expects, call->expect, false, &err))
 		status = mr_say_usage(call->command, "%s: %s", call->command, err.text);
-	if (!status &&
-		(mr_torch_whatif(&whatif, &of.script, &policy.torch, call->start, &err) ||
-			mr_torch_spread(&low, &high, &of.script, &policy.torch,
-				call->start, &err)))
-		status = mr_say_error(call->path, &err);
+	if (!status) {
+		study.settings = policy.torch;
+		status = mr_torch_study(&study, 1, &of, call, MR_STUDY_SPREAD);
+	}
 	if (!status) {
 		mr_doc_add_torch_case(&doc, call->path, &of);
 		mr_doc_add_policy(&doc, &policy);
 		mr_doc_add_torch_start(&doc, call->start, &of);
-		mr_doc_add_results(&doc, &policy, &whatif.result);
+		mr_doc_add_results(&doc, &policy, &study.whatif.result);
 		mr_doc_begin(&doc, "addresses", 0);
-		mr_doc_bytes(&doc, "lowest_peak_reserved_bytes", low);
-		mr_doc_bytes(&doc, "highest_peak_reserved_bytes", high);
-		mr_doc_add_torch_timeline(&doc, &whatif);
-		mr_doc_add_torch_shortage(&doc, &whatif, &of);
+		mr_doc_bytes(&doc, "lowest_peak_reserved_bytes", study.low);
+		mr_doc_bytes(&doc, "highest_peak_reserved_bytes", study.high);
+		mr_doc_add_torch_timeline(&doc, &study.whatif);
+		mr_doc_add_torch_shortage(&doc, &study.whatif, &of);
 		status = mr_print_doc(&doc, call->format);
 		mr_doc_fini(&doc);
 	}
 	if (!status)
-		status = mr_expects_check(&expects, &whatif.result);
+		status = mr_expects_check(&expects, &study.whatif.result);
 	mr_torch_case_fini(&of);
 	return status;
 }

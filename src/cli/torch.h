@@ -12,7 +12,7 @@
 #include "cli/setup.h"
 #include "cli/source.h"
 #include "sim/torchload.h"
-#include "sim/torchrun.h"
+#include "sim/torchstudy.h"
 
 /* --start */
 struct mr_torch_options {
@@ -55,6 +55,11 @@ int mr_torch_run_tune(const struct mr_torch_call *call);
 
 /* Reads the trace into memory; *out is to be given to mr_torch_case_fini(). */
 int mr_torch_read(struct mr_torch_case *out, const struct mr_torch_call *call);
+
+/* Carries out studies as the call wants them, with a bar. Returns an exit status. */
+int mr_torch_study(struct mr_torch_study *studies, size_t count,
+	const struct mr_torch_case *of, const struct mr_torch_call *call,
+	unsigned wanted);
 
 /*
  * Makes the policy: the settings recorded (of NULL: none) give way to conf

@@ -234,10 +234,8 @@ sweep(const struct grid *grid, const struct mr_torch_case *of,
 			status = mr_say_error(call->path, &err);
 		studies[i].settings = policy.torch;
 	}
-	if (!status &&
-		mr_torch_studies(studies, grid->count, &of->script, call->start,
-			MR_STUDY_SPREAD, call->jobs, &err))
-		status = mr_say_error(call->path, &err);
+	if (!status)
+		status = mr_torch_study(studies, grid->count, of, call, MR_STUDY_SPREAD);
 	if (!status)
 		status = print(grid, of, studies);
 	for (size_t i = 0; i < grid->count && !status; i++)

@@ -248,13 +248,11 @@ mr_torch_run_tune(const struct mr_torch_call *call)
 		list_choices(&choices, NULL, &err))
 		return mr_say_usage(call->command, "%s: %s", call->command, err.text);
 	status = mr_torch_read(&of, call);
-	if (!status &&
-		(list_choices(&choices, &of, &err) ||
-			mr_torch_studies(choices.studies, choices.count, &of.script,
-				call->start,
-				MR_STUDY_SPREAD | MR_STUDY_ENDLESS | MR_STUDY_SMALLEST,
-				call->jobs, &err)))
+	if (!status && list_choices(&choices, &of, &err))
 		status = mr_say_error(call->path, &err);
+	if (!status)
+		status = mr_torch_study(choices.studies, choices.count, &of, call,
+			MR_STUDY_SPREAD | MR_STUDY_ENDLESS | MR_STUDY_SMALLEST);
 	if (!status) {
 		choose(&choices);
 		warn(&choices);

@@ -3,31 +3,52 @@
 
 #include "base/error.h"
 
-struct course {
-	const struct mr_torch_script *script;
-	enum mr_torch_start start;
-	unsigned wanted;
+/* About how long the search for the smallest device takes, in runs. */
+#define SEARCH_RUNS 16
+
+struct studying {
+	const struct mr_torch_course *course;
+	atomic_size_t done; /* runs, of all studies */
+	size_t all;
 };
 
-static enum mr_status
-study(const struct course *course, struct mr_torch_study *it)
+/* So many runs more are done; the calling thread tells. */
+static void
+tell(struct studying *studying, unsigned worker, size_t runs)
 {
+	const struct mr_torch_course *course = studying->course;
+	size_t done = atomic_fetch_add(&studying->done, runs) + runs;
+
+	if (!worker && course->progress)
+		course->progress(course->context, (double)done / (double)studying->all);
+}
+
+static enum mr_status
+study(struct studying *studying, unsigned worker, struct mr_torch_study *it)
+{
+	const struct mr_torch_course *course = studying->course;
 	struct mr_torch_settings settings = it->settings;
 	enum mr_status st = mr_torch_whatif(
 		&it->whatif, course->script, &settings, course->start, &it->err);
 
+	tell(studying, worker, 1);
 	if (course->wanted & MR_STUDY_ENDLESS) {
 		settings.memory = MR_UNLIMITED;
 		if (!st)
 			st = mr_torch_whatif(&it->endless, course->script, &settings,
 				course->start, &it->err);
+		tell(studying, worker, 1);
 	}
-	if (!st && (course->wanted & MR_STUDY_SPREAD))
+	if (!st && (course->wanted & MR_STUDY_SPREAD)) {
 		st = mr_torch_spread(&it->low, &it->high, course->script, &settings,
 			course->start, &it->err);
-	if (!st && (course->wanted & MR_STUDY_SMALLEST))
+		tell(studying, worker, 2);
+	}
+	if (!st && (course->wanted & MR_STUDY_SMALLEST)) {
 		st = mr_torch_smallest(&it->smallest, course->script, &it->settings,
 			course->start, &it->err);
+		tell(studying, worker, SEARCH_RUNS);
+	}
 	return st;
 }
 
@@ -36,18 +57,28 @@ work(void *context, unsigned worker, struct mr_task *task)
 {
 	struct mr_torch_study *it = (struct mr_torch_study *)(void *)task;
 
-	(void)worker;
-	it->status = study(context, it);
+	it->status = study(context, worker, it);
+}
+
+static size_t
+runs_of(unsigned wanted)
+{
+	size_t runs = 1;
+
+	runs += wanted & MR_STUDY_ENDLESS ? 1 : 0;
+	runs += wanted & MR_STUDY_SPREAD ? 2 : 0;
+	runs += wanted & MR_STUDY_SMALLEST ? SEARCH_RUNS : 0;
+	return runs;
 }
 
 enum mr_status
 mr_torch_studies(struct mr_torch_study *studies, size_t count,
-	const struct mr_torch_script *script, enum mr_torch_start start, unsigned wanted,
-	unsigned jobs, struct mr_error *err)
+	const struct mr_torch_course *course, struct mr_error *err)
 {
-	struct course course = {script, start, wanted};
-	struct mr_crew crew = {.work = work, .context = &course};
-	enum mr_status st = mr_crew_hire(&crew, jobs ? jobs : 1, err);
+	struct studying studying = {
+		.course = course, .all = count * runs_of(course->wanted)};
+	struct mr_crew crew = {.work = work, .context = &studying};
+	enum mr_status st = mr_crew_hire(&crew, course->jobs ? course->jobs : 1, err);
 
 	if (!st) {
 		for (size_t i = 0; i < count; i++)

@@ -12,6 +12,17 @@
 #define MR_STUDY_ENDLESS  2u /* a run where memory never ends; the spread is then of it */
 #define MR_STUDY_SMALLEST 4u /* the smallest device */
 
+/* What studies have in common. */
+struct mr_torch_course {
+	const struct mr_torch_script *script;
+	enum mr_torch_start start;
+	unsigned wanted; /* MR_STUDY_* */
+	unsigned jobs;   /* threads; 0 is 1 */
+	/* called on the calling thread with the part that is done; may be NULL */
+	void (*progress)(void *context, double part);
+	void *context;
+};
+
 /* One setting, and what comes of it. */
 struct mr_torch_study {
 	struct mr_task task;
@@ -25,11 +36,10 @@ struct mr_torch_study {
 };
 
 /*
- * Carries out count studies, of which settings are set, on so many threads; the
- * outcome is the same for any number of them. MR_ENOMEM.
+ * Carries out count studies, of which settings are set; the outcome is the same for
+ * any number of threads. MR_ENOMEM.
  */
 MR_MUST_CHECK enum mr_status mr_torch_studies(struct mr_torch_study *studies,
-	size_t count, const struct mr_torch_script *script, enum mr_torch_start start,
-	unsigned wanted, unsigned jobs, struct mr_error *err);
+	size_t count, const struct mr_torch_course *course, struct mr_error *err);
 
 #endif
