@@ -56,7 +56,11 @@ run(struct witness *witness, const struct mr_operation *operations, uint64_t cou
 {
 	struct mr_allocator allocator = {take, NULL, give, control, witness};
 	void *blocks[4] = {NULL};
-	struct mr_loop loop = {operations, count, blocks, touch, PAGE, NULL, NULL, 0};
+	struct mr_loop loop = {.operations = operations,
+		.count = count,
+		.blocks = blocks,
+		.touch = touch,
+		.page = PAGE};
 
 	return mr_loop_run(&loop, &allocator);
 }
@@ -147,8 +151,12 @@ START_TEST(times_each_call_once)
 	struct mr_histogram *times = calloc(2, sizeof(*times));
 	struct mr_allocator allocator = {take, NULL, give, control, witness};
 	void *blocks[1] = {NULL};
-	struct mr_loop loop = {
-		operations, 6, blocks, MR_TOUCH_NONE, PAGE, &times[0], &times[1], 0};
+	struct mr_loop loop = {.operations = operations,
+		.count = 6,
+		.blocks = blocks,
+		.page = PAGE,
+		.malloc_ns = &times[0],
+		.free_ns = &times[1]};
 
 	ck_assert_ptr_nonnull(witness);
 	ck_assert_ptr_nonnull(times);

@@ -133,7 +133,7 @@ need(uint32_t count, uint64_t size, uint64_t peak_total, enum mr_touch touch)
 
 		ck_assert(!mr_program_add(program, &event, NULL));
 	}
-	bytes = mr_program_need(program, &simulated, touch);
+	bytes = mr_program_need(program, &simulated, touch, false);
 	mr_program_free(program);
 	return bytes;
 }

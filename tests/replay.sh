@@ -166,6 +166,99 @@ limit_given() {
 		has out "It was changed 15 times"
 }
 
+# A trace of four threads that free each other's blocks, with limits and clears.
+threads_trace() {
+	echo '{"format":"alloc-trace","version":1,"cache_limit":300000}'
+	awk 'BEGIN {
+		srand(11)
+		for (i = 1; i <= 4000; i++) {
+			kind = int(rand() * 500)
+			tid = int(rand() * 4)
+			if (kind < 1)
+				printf "{\"op\":\"clear_cache\"}\n"
+			else if (kind < 2)
+				printf "{\"op\":\"set_cache_limit\",\"bytes\":%d}\n",
+					rand() * 600000
+			else if (kind < 4)
+				printf "{\"op\":\"mark\",\"name\":\"m\",\"tid\":3}\n"
+			else if (kind < 250 && live > 0) {
+				at = 1 + int(rand() * live)
+				printf "{\"op\":\"free\",\"id\":%d,\"tid\":%d}\n",
+					block[at], tid
+				block[at] = block[live--]
+			} else {
+				block[++live] = ++id
+				printf "{\"op\":\"malloc\",\"id\":%d,\"size\":%d," \
+					"\"tid\":%d}\n", id, exp(rand() * 11), tid
+			}
+		}
+	}'
+}
+
+# What timing cannot change, of a result.
+sums_of() {
+	result_of "$1" | grep -E '"(mallocs|frees|requested_bytes|live_blocks)"'
+}
+
+on_threads() {
+	run 0 --threads "$@" --format=json "$work/threads.jsonl" &&
+		has out '"agrees_with_simulation":	true' &&
+		has out '"threads":	4' && has out '"waits":' &&
+		has out '"by_thread":' || return
+	sums_of "$work/out" >"$work/real"
+	[ "$(grep -c '"thread":' "$work/out")" -eq 8 ] || return
+	"$memreplay" simulate --findings=never --format=json \
+		"$work/threads.jsonl" >"$work/out" || return
+	sums_of "$work/out" >"$work/simulated"
+	[ "$(wc -l <"$work/simulated")" -eq 4 ] && diff "$work/simulated" "$work/real"
+}
+
+threads_table() {
+	run 0 --threads --runs=3 "$work/threads.jsonl" &&
+		has out "each thread on its own, 4 in all, in " &&
+		has out "threads of mlx-cpu" && has out "threads of malloc" &&
+		has out "one thread wall" && has out "slowdown" &&
+		has out "On one thread the real allocator's counters equal" &&
+		has out "live blocks are the trace's" || return
+	run 0 --touch=none "$work/threads.jsonl" && ! grep -q slowdown "$work/out"
+}
+
+threads_expected() {
+	run 0 --threads -e 'waits>=0' -e 'slowdown>0' -e 'speedup>0' \
+		"$work/threads.jsonl" &&
+		run 3 --threads -e 'speedup>=100000%' "$work/threads.jsonl" &&
+		run 3 -e 'speedup>0' "$work/threads.jsonl" &&
+		has err "found nothing: it was not measured" &&
+		run 0 --threads --format=csv "$work/threads.jsonl" &&
+		has out ",cpu_slowdown,exit"
+}
+
+# One thread of its own does what all on one do.
+single_thread() {
+	run 0 --threads --touch=none --format=json "$work/random.jsonl" || return
+	result_of "$work/out" >"$work/real"
+	"$memreplay" simulate --findings=never --format=json "$work/random.jsonl" \
+		>"$work/out" || return
+	result_of "$work/out" | grep -v first_event_over |
+		sed '/^"detail"/,/^}/d' >"$work/simulated"
+	[ "$(wc -l <"$work/simulated")" -gt 30 ] && diff "$work/simulated" "$work/real"
+}
+
+threads_refused() {
+	run 0 --threads --set max_blocks=30 "$work/threads.jsonl" &&
+		has out "The policy refused" && has out "are the trace's"
+}
+
+# The thread that gets no memory is named, and the others end too.
+threads_without_memory() {
+	printf '%s\n' '{"format":"alloc-trace","version":1}' \
+		'{"op":"malloc","id":1,"size":100,"tid":1}' \
+		'{"op":"malloc","id":2,"size":7700001,"tid":2}' \
+		'{"op":"free","id":2,"tid":1}' >"$work/two.jsonl"
+	run 0 --threads --baseline="$fragile" "$work/two.jsonl" &&
+		has err "failed: exit 1: event 2: the system has no memory for a malloc"
+}
+
 from_stdin() {
 	run 0 --touch=none - <"$trace" && has out "standard input"
 }
@@ -227,7 +320,7 @@ bad_trace() {
 by_hand() {
 	"$memreplay" replay-child >"$work/out" 2>&1 </dev/null
 	[ $? -eq 1 ] || return
-	"$memreplay" replay-child 0 0 $$ >>"$work/out" 2>&1 </dev/null
+	"$memreplay" replay-child 0 0 -1 $$ >>"$work/out" 2>&1 </dev/null
 	[ $? -eq 1 ] && silent
 }
 
@@ -268,13 +361,22 @@ ok "expectations" expectations
 ok "medians, and times of the loop only" medians
 ok "a cache limit of one's own" limit_given
 ok "from standard input" from_stdin
+threads_trace >"$work/threads.jsonl"
+ok "on threads" on_threads
+ok "on threads, untouched, without clocks" on_threads --touch=none --timing=loop
+ok "on threads, the table" threads_table
+ok "on threads, expectations" threads_expected
+ok "on a single thread of its own" single_thread
+ok "on threads, with a policy that refuses" threads_refused
 ok "more memory than the machine has is refused" too_large
 if $sanitized; then
 	skip "malloc without memory, forced" "not under a sanitizer"
+	skip "on threads, without memory" "not under a sanitizer"
 	skip "killed child" "not under a sanitizer"
 	skip "known baselines" "not under a sanitizer"
 else
 	ok "malloc without memory, forced" forced
+	ok "on threads, without memory" threads_without_memory
 	ok "killed child" killed
 	ok "baseline jemalloc" known_baseline jemalloc libjemalloc2
 	ok "baseline mimalloc" known_baseline mimalloc libmimalloc2.0

@@ -64,10 +64,13 @@ MR_API MR_MUST_CHECK enum mr_status mr_program_add(
 /*
  * Bytes of memory that a replay will come to need at most, beyond what the
  * program occupies already. simulated is what the simulation of the same
- * events says under the policy that will be replayed.
+ * events says under the policy that will be replayed. threads, as in the options
+ * of a replay: the blocks are counted twice (or 64 MiB more), for threads run
+ * ahead of each other, and with them 16 bytes an event, 8 a malloc, and what the
+ * threads themselves take.
  */
 MR_API uint64_t mr_program_need(const struct mr_program *program,
-	const struct mr_result *simulated, enum mr_touch touch);
+	const struct mr_result *simulated, enum mr_touch touch, bool threads);
 
 /*
  * Bytes of memory that the machine can give without swapping: what the system
@@ -84,6 +87,17 @@ struct mr_replay_options {
 	enum mr_touch touch;
 	enum mr_timing timing;
 	uint32_t runs; /* of each backend, in turns: A B A B; at least 1 */
+	/*
+	 * Replay each recorded thread on a thread of its own, and before that all
+	 * of them on one, in a child of its own each time. Kept of the recorded
+	 * order is that of each thread; that a free follows its malloc; that
+	 * changes of limits, clears and resets of the peak are fences: what was
+	 * recorded before them comes before them, what came after comes after; and
+	 * that no thread runs so far ahead that the live bytes could come to more
+	 * than twice their recorded peak, or 64 MiB more if that is more. All else
+	 * is as it happens, and so are hits, peaks and all that depends on them.
+	 */
+	bool threads;
 	/*
 	 * Mallocs to run besides the C library's: jemalloc, mimalloc, tcmalloc
 	 * or the path of a shared library that replaces malloc.
@@ -120,9 +134,21 @@ enum mr_figure_id {
 	MR_FIGURE_FREE_P50,
 	MR_FIGURE_FREE_P90,
 	MR_FIGURE_FREE_P99,
-	MR_FIGURE_FREE_MAX
+	MR_FIGURE_FREE_MAX,
+	/* of threads only */
+	MR_FIGURE_WAITS,
+	MR_FIGURE_WAITED,
+	MR_FIGURE_SWITCHES,
+	MR_FIGURE_PREEMPTIONS,
+	MR_FIGURE_CPU_PER_EVENT,
+	MR_FIGURE_ONE_WALL,
+	MR_FIGURE_ONE_NS_PER_EVENT,
+	MR_FIGURE_ONE_CPU_PER_EVENT,
+	MR_FIGURE_SPEEDUP,
+	MR_FIGURE_SLOWDOWN,
+	MR_FIGURE_CPU_SLOWDOWN
 };
-#define MR_FIGURE_COUNT (MR_FIGURE_FREE_MAX + 1)
+#define MR_FIGURE_COUNT (MR_FIGURE_CPU_SLOWDOWN + 1)
 
 struct mr_figure {
 	const char *name;  /* CSV column and --expect name */
@@ -136,15 +162,47 @@ struct mr_figure {
 /* The table of figures, MR_FIGURE_COUNT rows in the order of the enum. */
 MR_API const struct mr_figure *mr_figures(void);
 
+/* What is measured of one thread of a replay of threads. */
+enum mr_thread_figure_id {
+	MR_THREAD_EVENTS,
+	MR_THREAD_WALL,
+	MR_THREAD_CPU,
+	MR_THREAD_WAITS,
+	MR_THREAD_WAITED,
+	MR_THREAD_NS_PER_EVENT,
+	MR_THREAD_CALL,
+	MR_THREAD_CALL_P99,
+	MR_THREAD_ONE_CALL,
+	MR_THREAD_SLOWDOWN
+};
+#define MR_THREAD_FIGURE_COUNT (MR_THREAD_SLOWDOWN + 1)
+
+/* The table of these, MR_THREAD_FIGURE_COUNT rows, none in a group. */
+MR_API const struct mr_figure *mr_thread_figures(void);
+
+struct mr_replay_thread {
+	uint32_t tid; /* of its events; one without is of the thread of that before */
+	/* by enum mr_thread_figure_id, as the figures of a backend */
+	double figures[MR_THREAD_FIGURE_COUNT];
+};
+
 #define MR_REPLAY_EXIT_SIZE 320
 
 /* What came of one backend. */
 struct mr_replay_backend {
-	const char *name;   /* the policy's, "malloc", or the baseline as given */
-	bool caching;       /* it is the caching allocator: result is set */
-	bool steady;        /* each run gave the same result */
-	uint32_t completed; /* runs that came to their end */
-	struct mr_result result;
+	const char *name;        /* the policy's, "malloc", or the baseline as given */
+	bool caching;            /* it is the caching allocator: result is set */
+	bool steady;             /* each run gave the same result, those on one thread */
+	uint32_t completed;      /* runs that came to their end */
+	struct mr_result result; /* in the recorded order, on one thread */
+	/*
+	 * Of threads: the result of the last run. Its mallocs, frees, requested
+	 * bytes and live blocks are those of the trace, unless the policy refuses
+	 * mallocs; all else depends on timing.
+	 */
+	struct mr_result threads_result;
+	const struct mr_replay_thread *threads; /* by first event; the replay's */
+	size_t thread_count;                    /* 0: all was on one thread */
 	/*
 	 * By enum mr_figure_id, each the median over the completed runs (of an
 	 * even number the mean of the middle two); NAN: was not measured.
@@ -166,7 +224,8 @@ struct mr_replay;
 /*
  * Replays program on all backends. On success, which includes that children
  * failed, *out is the caller's, for mr_replay_free().
- *   MR_EINVAL  struct_size, runs, or a baseline whose name is not known
+ *   MR_EINVAL  struct_size, runs, a baseline whose name is not known, or threads
+ *              that are more than 65,535
  *   MR_EIO     a baseline is not there or does not replace malloc, or no child
  *              can be started
  *   MR_ENOMEM
@@ -184,6 +243,9 @@ MR_API const struct mr_replay_backend *mr_replay_backends(
  * it the error of each time of a single call; 0 with MR_TIMING_LOOP.
  */
 MR_API uint64_t mr_replay_clock_step(const struct mr_replay *replay);
+
+/* The parts that fences cut a replay of threads into; 0 if it was none. */
+MR_API uint64_t mr_replay_stretches(const struct mr_replay *replay);
 
 /* Frees it; NULL is fine. */
 MR_API void mr_replay_free(struct mr_replay *replay);

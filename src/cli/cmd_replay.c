@@ -27,6 +27,7 @@ struct replay_options {
 	int touch;
 	int timing;
 	struct mr_number runs;
+	bool threads;
 	bool force;
 };
 
@@ -73,6 +74,9 @@ static const struct mr_option rows[] = {
 		.offset = offsetof(struct replay_options, runs),
 		.help = "runs of each backend, in turns; medians are printed, of an even "
 			"number the mean of the middle two"},
+	{MR_OPTION_FLAG, 0, "threads", .offset = offsetof(struct replay_options, threads),
+		.help = "replay each recorded thread on a thread of its own, and before "
+			"that all on one, to compare"},
 	{MR_OPTION_CHOICE, 0, "timing", "HOW", "calls", .choices = timing_name,
 		.offset = offsetof(struct replay_options, timing),
 		.help = "take the time of each call, for percentiles, or of the whole "
@@ -172,13 +176,14 @@ out:
 static int
 check_memory(const struct job *job)
 {
-	uint64_t need = mr_program_need(
-		job->program, &job->simulated, (enum mr_touch)job->options->replay.touch);
+	const struct replay_options *options = &job->options->replay;
+	uint64_t need = mr_program_need(job->program, &job->simulated,
+		(enum mr_touch)options->touch, options->threads);
 	uint64_t available;
 	struct mr_error err;
 	char need_text[MR_TEXT_SIZE], available_text[MR_TEXT_SIZE];
 
-	if (job->options->replay.force)
+	if (options->force)
 		return MR_EXIT_DONE;
 	if (mr_memory_available(&available, &err))
 		return mr_say_error(NULL, &err);
@@ -214,6 +219,7 @@ figure_holds(const struct mr_expect *expect, const struct mr_replay_backend *bac
 static int
 check_expects(const struct job *job, const struct mr_replay_backend *backend)
 {
+	const struct mr_result *result = mr_replay_result(backend);
 	int status = MR_EXIT_DONE;
 
 	for (size_t i = 0; i < job->expects.count; i++) {
@@ -224,9 +230,8 @@ check_expects(const struct job *job, const struct mr_replay_backend *backend)
 
 		if (row < job->metrics.figures_from)
 			holds = mr_expect_holds(expect,
-				mr_metric_count(expect->metric, &backend->result),
-				mr_metric_divisor(expect->metric, &backend->result),
-				found);
+				mr_metric_count(expect->metric, result),
+				mr_metric_divisor(expect->metric, result), found);
 		else
 			holds = figure_holds(expect, backend,
 				(enum mr_figure_id)(row - job->metrics.figures_from),
@@ -282,7 +287,29 @@ judge(const struct job *job, const struct mr_replay_report *report)
 			mr_path_name(job->input.path));
 		return MR_EXIT_FAILED;
 	}
+	if (report->threads && !report->sums_agree) {
+		mr_say("%s: on threads the real allocator's sums differ from the "
+		       "trace's; "
+		       "this is a defect of memreplay",
+			mr_path_name(job->input.path));
+		return MR_EXIT_FAILED;
+	}
 	return check_expects(job, &report->backends[0]);
+}
+
+/*
+ * What cannot depend on timing. A policy that refuses mallocs does so by what is
+ * live then; only their number is the trace's.
+ */
+static bool
+sums_agree(const struct mr_result *found, const struct mr_result *simulated)
+{
+	if (found->failed_mallocs || simulated->failed_mallocs)
+		return found->mallocs + found->failed_mallocs ==
+			simulated->mallocs + simulated->failed_mallocs;
+	return found->mallocs == simulated->mallocs && found->frees == simulated->frees &&
+		found->requested_bytes == simulated->requested_bytes &&
+		found->live_blocks == simulated->live_blocks;
 }
 
 static int
@@ -297,6 +324,8 @@ conclude(const struct job *job, const struct mr_replay *replay)
 		.touch = touch_name((size_t)options->touch),
 		.timing = timing_name((size_t)options->timing),
 		.runs = (uint32_t)options->runs.value,
+		.threads = options->threads,
+		.stretches = mr_replay_stretches(replay),
 		.clock_step_ns = mr_replay_clock_step(replay),
 	};
 	int status;
@@ -305,6 +334,8 @@ conclude(const struct job *job, const struct mr_replay *replay)
 	report.agrees = report.backends[0].steady &&
 		!memcmp(&report.backends[0].result, &job->simulated,
 			sizeof(job->simulated));
+	report.sums_agree =
+		sums_agree(&report.backends[0].threads_result, &job->simulated);
 	status = print(job, &report);
 	return status ? status : judge(job, &report);
 }
@@ -327,6 +358,7 @@ replay_program(struct job *job)
 		.touch = (enum mr_touch)options->touch,
 		.timing = (enum mr_timing)options->timing,
 		.runs = (uint32_t)options->runs.value,
+		.threads = options->threads,
 		.baselines = options->baselines.items,
 		.baseline_count = options->baselines.count,
 		.environment = environ,
@@ -415,7 +447,9 @@ const struct mr_command mr_cmd_replay = {
 		"faults and processor time are its own, and a crash of one is reported "
 		"and not the end.\n\nA trace that needs more memory than the machine has "
 		"free is refused before anything is allocated. The recorded order is "
-		"kept on one thread. Alignment that a trace records is honoured by the "
+		"kept on one thread; with --threads on as many as were recorded, and of "
+		"the order only what must be. Alignment that a trace records is honoured "
+		"by the "
 		"mallocs; the caching allocator aligns all blocks alike, as the one it "
 		"models does.",
 	.options = uses,

@@ -18,14 +18,21 @@ cache_take(void *context, size_t size, uint32_t align_log2)
 	return mr_cache_alloc(backend->cache, size);
 }
 
+/*
+ * Each refusal that the allocator has counted stands for one malloc that got no
+ * block. Of several threads one may take another's, if there was no memory for
+ * that one: then the other finds none, and a malloc has failed either way.
+ */
 static bool
 cache_refused(void *context)
 {
 	struct mr_backend *backend = context;
-	uint64_t before = backend->refused;
+	size_t known = atomic_load(&backend->refused);
 
-	backend->refused = mr_cache_refused(backend->cache);
-	return backend->refused > before;
+	while (known < mr_cache_refused(backend->cache))
+		if (atomic_compare_exchange_weak(&backend->refused, &known, known + 1))
+			return true;
+	return false;
 }
 
 static void

@@ -4,6 +4,8 @@
 
 /* The allocators that a child replays on, as the loop calls them. */
 
+#include <stdatomic.h>
+
 #include "replay/loop.h"
 #include "replay/order.h"
 
@@ -11,7 +13,7 @@ struct mr_backend {
 	struct mr_allocator allocator; /* its context is this backend */
 	struct mr_cache *cache;        /* MR_ORDER_CACHING */
 	bool keep_limits;
-	uint64_t refused; /* mallocs that the policy had refused when last asked */
+	atomic_size_t refused; /* mallocs that are known to be refused by the policy */
 };
 
 /*

@@ -22,13 +22,17 @@
 #include "replay/memory.h"
 #include "replay/order.h"
 #include "replay/preload.h"
+#include "replay/threads.h"
 
 struct child {
 	const struct mr_order *order;
 	struct mr_answer *answer;
 	const struct mr_operation *operations;
-	void **blocks;                   /* by slot */
+	struct mr_schedule schedule;     /* of no threads if none is passed on */
+	void **blocks;                   /* by slot, or by cell */
+	uint32_t places;                 /* of these */
 	struct mr_histogram *histograms; /* of mallocs and of frees; NULL: no clock */
+	struct mr_calls *calls;          /* by thread, where one carries out all */
 	struct mr_loop_cost cost;
 	int channel; /* to tell progress on */
 };
@@ -59,29 +63,54 @@ map(void **out, size_t bytes, int fd, struct mr_error *err)
 	return MR_OK;
 }
 
+/* The histograms, two a thread, and what one thread needs to tell them apart. */
 static enum mr_status
-set_up(struct child *child, int memory_fd, struct mr_error *err)
+set_up_times(struct child *child, struct mr_error *err)
 {
 	const struct mr_order *order = child->order;
-	void *operations, *blocks, *histograms;
+	uint32_t threads = order->shape.threads;
+	void *histograms, *calls;
 	enum mr_status st;
 
-	if ((st = map(&operations, order->operations * sizeof(struct mr_operation),
-		     memory_fd, err)) ||
-		(st = map(&blocks, order->slots * sizeof(void *), -1, err)))
-		return st;
-	child->operations = operations;
-	child->blocks = blocks;
 	if (order->timing == MR_TIMING_LOOP) {
 		mr_loop_calibrate(&child->cost, NULL, NULL);
 		return MR_OK;
 	}
-	if ((st = map(&histograms, 2 * sizeof(struct mr_histogram), -1, err)))
+	if ((st = map(&histograms,
+		     2 * sizeof(struct mr_histogram) *
+			     (order->on_threads && threads ? threads : 1),
+		     -1, err)))
 		return st;
 	child->histograms = histograms;
 	mr_loop_calibrate(&child->cost, &child->histograms[0], &child->histograms[1]);
 	child->answer->clock_step_ns = child->cost.step_ns;
+	if (!threads || order->on_threads)
+		return MR_OK;
+	if ((st = map(&calls, threads * sizeof(struct mr_calls), -1, err)))
+		return st;
+	child->calls = calls;
 	return MR_OK;
+}
+
+static enum mr_status
+set_up(struct child *child, int memory_fd, int schedule_fd, struct mr_error *err)
+{
+	const struct mr_order *order = child->order;
+	void *operations, *blocks;
+	enum mr_status st;
+
+	child->places = order->on_threads ? order->shape.cells : order->slots;
+	if (schedule_fd >= 0 &&
+		(st = mr_schedule_attach(
+			 &child->schedule, schedule_fd, &order->shape, err)))
+		return st;
+	if ((st = map(&operations, order->operations * sizeof(struct mr_operation),
+		     memory_fd, err)) ||
+		(st = map(&blocks, child->places * sizeof(void *), -1, err)))
+		return st;
+	child->operations = operations;
+	child->blocks = blocks;
+	return set_up_times(child, err);
 }
 
 static void
@@ -104,7 +133,7 @@ note_usage(struct child *child, const struct reading *from, const struct reading
 	double *figures = child->answer->figures;
 	double wall = (double)(to->wall_ns - from->wall_ns);
 	double events = (double)child->order->operations;
-	double net = wall - events * child->cost.event_ns;
+	double cost = events * child->cost.event_ns, net = wall - cost, cpu;
 
 	figures[MR_FIGURE_WALL] = wall;
 	figures[MR_FIGURE_WALL_MIN] = wall;
@@ -119,6 +148,13 @@ note_usage(struct child *child, const struct reading *from, const struct reading
 		(double)(to->usage.ru_minflt - from->usage.ru_minflt);
 	figures[MR_FIGURE_MAJOR_FAULTS] =
 		(double)(to->usage.ru_majflt - from->usage.ru_majflt);
+	if (!child->order->shape.threads || events <= 0)
+		return;
+	cpu = figures[MR_FIGURE_USER] + figures[MR_FIGURE_SYSTEM] - cost;
+	figures[MR_FIGURE_CPU_PER_EVENT] = cpu > 0 ? cpu / events : 0;
+	figures[MR_FIGURE_SWITCHES] = (double)(to->usage.ru_nvcsw - from->usage.ru_nvcsw);
+	figures[MR_FIGURE_PREEMPTIONS] =
+		(double)(to->usage.ru_nivcsw - from->usage.ru_nivcsw);
 }
 
 /* figures points to the mean; p50, p90, p99 and max follow it. */
@@ -140,15 +176,36 @@ note_calls(double *figures, const struct mr_histogram *histogram,
 	}
 }
 
+static void
+note_all_calls(struct child *child)
+{
+	double *figures = child->answer->figures;
+
+	if (!child->histograms)
+		return;
+	note_calls(&figures[MR_FIGURE_MALLOC_MEAN], &child->histograms[0], &child->cost);
+	note_calls(&figures[MR_FIGURE_FREE_MEAN], &child->histograms[1], &child->cost);
+}
+
 _Static_assert(MR_FIGURE_MALLOC_MAX == MR_FIGURE_MALLOC_MEAN + 4, "note_calls()");
 _Static_assert(MR_FIGURE_FREE_MAX == MR_FIGURE_FREE_MEAN + 4, "note_calls()");
 
 static void
 give_back(const struct child *child, const struct mr_allocator *allocator)
 {
-	for (uint32_t slot = 0; slot < child->order->slots; slot++)
-		if (child->blocks[slot])
-			allocator->give(allocator->context, child->blocks[slot]);
+	for (uint32_t i = 0; i < child->places; i++)
+		if (child->blocks[i])
+			allocator->give(allocator->context, child->blocks[i]);
+}
+
+/* One that is not heard does not matter. */
+static void
+tell(const struct child *child, uint64_t done)
+{
+	ssize_t sent =
+		send(child->channel, &done, sizeof(done), MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	(void)sent;
 }
 
 /* Carries the loop out; returns the number of operations done. */
@@ -156,7 +213,6 @@ static uint64_t
 run(const struct child *child, struct mr_loop *loop, const struct mr_allocator *allocator)
 {
 	uint64_t left = loop->count, told = 0, done = 0;
-	ssize_t sent;
 
 	if (!child->order->tell_progress)
 		return mr_loop_run(loop, allocator);
@@ -174,10 +230,7 @@ run(const struct child *child, struct mr_loop *loop, const struct mr_allocator *
 		if (now - told < TELL_EVERY_NS)
 			continue;
 		told = now;
-		/* one that is not heard does not matter */
-		sent = send(
-			child->channel, &done, sizeof(done), MSG_NOSIGNAL | MSG_DONTWAIT);
-		(void)sent;
+		tell(child, done);
 	}
 	return done;
 }
@@ -191,55 +244,139 @@ no_memory(const struct child *child, uint64_t at, struct mr_error *err)
 		(unsigned long long)child->operations[at].size);
 }
 
+/* Carries all out on one thread, in the recorded order. */
 static enum mr_status
-measure(struct child *child, struct mr_error *err)
+measure_one(struct child *child, struct mr_backend *backend, struct mr_error *err)
 {
 	const struct mr_order *order = child->order;
-	struct mr_answer *answer = child->answer;
-	struct mr_loop loop = {child->operations, order->operations, child->blocks,
-		order->touch, (size_t)sysconf(_SC_PAGESIZE), NULL, NULL, 0};
-	struct mr_resident resident_before, resident_after;
+	struct mr_loop loop = {.operations = child->operations,
+		.count = order->operations,
+		.blocks = child->blocks,
+		.touch = order->touch,
+		.page = (size_t)sysconf(_SC_PAGESIZE),
+		.calls = child->calls};
 	struct reading before, after;
-	struct mr_backend backend;
-	enum mr_status st;
 	uint64_t done;
 
 	if (child->histograms) {
 		loop.malloc_ns = &child->histograms[0];
 		loop.free_ns = &child->histograms[1];
 	}
-	mr_resident_reset_peak();
-	if ((st = mr_resident_read(&resident_before, err)) ||
-		(st = mr_backend_init(&backend, order, err)))
-		return st;
 	take_reading(&before);
-	done = run(child, &loop, &backend.allocator);
+	done = run(child, &loop, &backend->allocator);
 	take_reading(&after);
+	if (backend->cache) {
+		mr_cache_result(backend->cache, &child->answer->result);
+		child->answer->result.first_failed_malloc = loop.first_refused;
+	}
 	if (done < order->operations)
-		st = no_memory(child, done, err);
-	else
-		st = mr_resident_read(&resident_after, err);
-	if (!st) {
-		note_usage(child, &before, &after);
-		answer->figures[MR_FIGURE_PEAK_RSS] =
-			resident_after.peak > resident_before.now
-			? (double)(resident_after.peak - resident_before.now)
-			: 0;
+		return no_memory(child, done, err);
+	note_usage(child, &before, &after);
+	for (uint32_t i = 0; child->calls && i < order->shape.threads; i++) {
+		const struct mr_calls *calls = &child->calls[i];
+		double mean = (double)calls->ns / (double)calls->count -
+			child->cost.call_mean_ns;
+
+		if (calls->count)
+			child->schedule.threads[i].figures[MR_THREAD_ONE_CALL] =
+				mean > 0 ? mean : 0;
 	}
-	if (!st && child->histograms) {
-		note_calls(&answer->figures[MR_FIGURE_MALLOC_MEAN], loop.malloc_ns,
-			&child->cost);
-		note_calls(&answer->figures[MR_FIGURE_FREE_MEAN], loop.free_ns,
-			&child->cost);
-	}
-	if (backend.cache) {
-		mr_cache_result(backend.cache, &answer->result);
-		/* those that an allocator does not see count too, as in a simulation */
-		answer->result.events = done;
-		answer->result.first_failed_malloc = loop.first_refused;
-	}
+	return MR_OK;
+}
+
+static void
+tell_threads(void *context, uint64_t done)
+{
+	tell(context, done);
+}
+
+static enum mr_status
+start_threads(struct child *child, struct mr_threads *threads,
+	const struct mr_backend *backend, struct mr_error *err)
+{
+	const struct mr_order *order = child->order;
+
+	*threads = (struct mr_threads){.schedule = &child->schedule,
+		.allocator = &backend->allocator,
+		.blocks = child->blocks,
+		.touch = order->touch,
+		.page = (size_t)sysconf(_SC_PAGESIZE),
+		.histograms = child->histograms,
+		.progress = order->tell_progress ? tell_threads : NULL,
+		.progress_context = child};
+	return mr_threads_start(threads, err);
+}
+
+/* Carries the schedule out on threads that are there already. */
+static enum mr_status
+measure_threads(struct child *child, struct mr_threads *threads,
+	struct mr_backend *backend, struct mr_error *err)
+{
+	double *figures = child->answer->figures;
+	double events = (double)child->order->operations, net;
+	struct reading before, after;
+	struct mr_threads_sum sum;
+	enum mr_status st;
+
+	take_reading(&before);
+	st = mr_threads_go(threads, err);
+	take_reading(&after);
+	if (backend->cache)
+		mr_cache_result(backend->cache, &child->answer->result);
+	if (st)
+		return st;
+	note_usage(child, &before, &after);
+	mr_threads_measure(threads, &sum, &child->cost);
+	net = (double)sum.busy_ns - events * child->cost.event_ns;
+	if (events > 0)
+		figures[MR_FIGURE_NS_PER_EVENT] = net > 0 ? net / events : 0;
+	figures[MR_FIGURE_WAITS] = (double)sum.waits;
+	figures[MR_FIGURE_WAITED] = (double)sum.waited_ns;
+	return MR_OK;
+}
+
+static enum mr_status
+note_peak(struct child *child, const struct mr_resident *before, struct mr_error *err)
+{
+	struct mr_resident after;
+	enum mr_status st = mr_resident_read(&after, err);
+
+	if (st)
+		return st;
+	child->answer->figures[MR_FIGURE_PEAK_RSS] =
+		after.peak > before->now ? (double)(after.peak - before->now) : 0;
+	return MR_OK;
+}
+
+static enum mr_status
+measure(struct child *child, struct mr_error *err)
+{
+	const struct mr_order *order = child->order;
+	struct mr_resident before;
+	struct mr_threads threads;
+	struct mr_backend backend;
+	enum mr_status st;
+
+	if (order->on_threads && (st = start_threads(child, &threads, &backend, err)))
+		goto out;
+	mr_resident_reset_peak();
+	if ((st = mr_resident_read(&before, err)) ||
+		(st = mr_backend_init(&backend, order, err)))
+		goto out;
+	st = order->on_threads ? measure_threads(child, &threads, &backend, err)
+			       : measure_one(child, &backend, err);
+	if (!st)
+		st = note_peak(child, &before, err);
+	if (!st)
+		note_all_calls(child);
+	/* those that an allocator does not see count too, as in a simulation */
+	if (backend.cache)
+		child->answer->result.events = order->operations;
 	give_back(child, &backend.allocator);
 	mr_backend_fini(&backend);
+out:
+	if (order->on_threads)
+		mr_threads_end(&threads);
 	return st;
 }
 
@@ -258,10 +395,11 @@ volunteer_for_oom(void)
 }
 
 static enum mr_status
-obey(const struct mr_order *order, struct mr_answer *answer, int channel, int memory_fd,
+obey(const struct mr_order *order, struct mr_answer *answer, const int *descriptors,
 	struct mr_error *err)
 {
-	struct child child = {.order = order, .answer = answer, .channel = channel};
+	struct child child = {
+		.order = order, .answer = answer, .channel = descriptors[0]};
 	enum mr_status st;
 
 	mr_malloc_library(answer->malloc_library);
@@ -271,7 +409,7 @@ obey(const struct mr_order *order, struct mr_answer *answer, int channel, int me
 		return mr_fail(err, MR_EIO, "malloc is not that of %s, but of %s",
 			order->library, answer->malloc_library);
 	volunteer_for_oom();
-	if ((st = set_up(&child, memory_fd, err)))
+	if ((st = set_up(&child, descriptors[1], descriptors[2], err)))
 		return st;
 	return measure(&child, err);
 }
@@ -291,18 +429,21 @@ mr_replay_child(int argc, char **argv)
 	struct mr_order order;
 	struct mr_answer answer = {.struct_size = sizeof(answer)};
 	struct mr_error err;
+	int descriptors[3]; /* the channel, the operations, the schedule */
 	int channel;
 
 	/* a parent that died before it could be watched leaves nobody to answer */
-	if (argc != 5 || strtol(argv[4], NULL, 10) != (long)getppid())
+	if (argc != 6 || strtol(argv[5], NULL, 10) != (long)getppid())
 		return EXIT_FAILURE;
-	channel = descriptor(argv[2]);
+	for (int i = 0; i < 3; i++)
+		descriptors[i] = descriptor(argv[2 + i]);
+	channel = descriptors[0];
 	if (recv(channel, &order, sizeof(order), 0) != sizeof(order) ||
 		order.struct_size != sizeof(order))
 		return EXIT_FAILURE;
 	for (int i = 0; i < MR_FIGURE_COUNT; i++)
 		answer.figures[i] = NAN;
-	answer.done = !obey(&order, &answer, channel, descriptor(argv[3]), &err);
+	answer.done = !obey(&order, &answer, descriptors, &err);
 	if (!answer.done)
 		snprintf(answer.text, sizeof(answer.text), "%s", err.text);
 	if (send(channel, &answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))

@@ -49,7 +49,68 @@ static const struct mr_figure figures[MR_FIGURE_COUNT] = {
 		MR_BETTER_LOWER},
 	[MR_FIGURE_FREE_MAX] = {"free_ns_max", "free_ns", "max",
 		"time of the slowest free", MR_UNIT_NS, MR_BETTER_LOWER},
+	[MR_FIGURE_WAITS] = {"waits", "threads", "waits",
+		"times that a thread waited for another", MR_UNIT_COUNT, MR_BETTER_NONE},
+	[MR_FIGURE_WAITED] = {"waited_ns", "threads", "waited_ns",
+		"time that threads waited for each other, all in all", MR_UNIT_NS,
+		MR_BETTER_NONE},
+	[MR_FIGURE_SWITCHES] = {"switches", "threads", "switches",
+		"times that a thread slept: for another, for a lock, for memory",
+		MR_UNIT_COUNT, MR_BETTER_LOWER},
+	[MR_FIGURE_PREEMPTIONS] = {"preemptions", "threads", "preemptions",
+		"times that a thread had to leave its processor to others", MR_UNIT_COUNT,
+		MR_BETTER_LOWER},
+	[MR_FIGURE_CPU_PER_EVENT] = {"cpu_ns_per_event", "threads", "cpu_ns_per_event",
+		"processor time an event, less what the loop and its clock cost",
+		MR_UNIT_NS, MR_BETTER_LOWER},
+	[MR_FIGURE_ONE_WALL] = {"one_thread_wall_ns", "threads", "one_thread_wall_ns",
+		"wall_ns on one thread", MR_UNIT_NS, MR_BETTER_LOWER},
+	[MR_FIGURE_ONE_NS_PER_EVENT] = {"one_thread_ns_per_event", "threads",
+		"one_thread_ns_per_event", "ns_per_event on one thread", MR_UNIT_NS,
+		MR_BETTER_LOWER},
+	[MR_FIGURE_ONE_CPU_PER_EVENT] = {"one_thread_cpu_ns_per_event", "threads",
+		"one_thread_cpu_ns_per_event", "cpu_ns_per_event on one thread",
+		MR_UNIT_NS, MR_BETTER_LOWER},
+	[MR_FIGURE_SPEEDUP] = {"speedup", "threads", "speedup",
+		"one_thread_wall_ns / wall_ns", MR_UNIT_RATIO, MR_BETTER_HIGHER},
+	[MR_FIGURE_SLOWDOWN] = {"slowdown", "threads", "slowdown",
+		"ns_per_event / one_thread_ns_per_event", MR_UNIT_RATIO, MR_BETTER_LOWER},
+	[MR_FIGURE_CPU_SLOWDOWN] = {"cpu_slowdown", "threads", "cpu_slowdown",
+		"cpu_ns_per_event / one_thread_cpu_ns_per_event", MR_UNIT_RATIO,
+		MR_BETTER_LOWER},
 };
+
+static const struct mr_figure thread_figures[MR_THREAD_FIGURE_COUNT] = {
+	[MR_THREAD_EVENTS] = {"events", NULL, "events", "events of the thread",
+		MR_UNIT_COUNT, MR_BETTER_NONE},
+	[MR_THREAD_WALL] = {"wall_ns", NULL, "wall_ns",
+		"time from the thread's start to its end", MR_UNIT_NS, MR_BETTER_LOWER},
+	[MR_THREAD_CPU] = {"cpu_ns", NULL, "cpu_ns", "processor time of the thread",
+		MR_UNIT_NS, MR_BETTER_LOWER},
+	[MR_THREAD_WAITS] = {"waits", NULL, "waits",
+		"times that it waited for another thread", MR_UNIT_COUNT, MR_BETTER_NONE},
+	[MR_THREAD_WAITED] = {"waited_ns", NULL, "waited_ns",
+		"time that it waited for others, and woke them", MR_UNIT_NS,
+		MR_BETTER_NONE},
+	[MR_THREAD_NS_PER_EVENT] = {"ns_per_event", NULL, "ns_per_event",
+		"wall time an event, touching included, less waits and what the loop "
+		"and its clock cost",
+		MR_UNIT_NS, MR_BETTER_LOWER},
+	[MR_THREAD_CALL] = {"call_ns", NULL, "call_ns", "mean time of a malloc or free",
+		MR_UNIT_NS, MR_BETTER_LOWER},
+	[MR_THREAD_CALL_P99] = {"call_ns_p99", NULL, "call_ns_p99",
+		"time that 99 % of these did not exceed", MR_UNIT_NS, MR_BETTER_LOWER},
+	[MR_THREAD_ONE_CALL] = {"one_thread_call_ns", NULL, "one_thread_call_ns",
+		"mean time of the same calls on one thread", MR_UNIT_NS, MR_BETTER_LOWER},
+	[MR_THREAD_SLOWDOWN] = {"slowdown", NULL, "slowdown",
+		"call_ns / one_thread_call_ns", MR_UNIT_RATIO, MR_BETTER_LOWER},
+};
+
+const struct mr_figure *
+mr_thread_figures(void)
+{
+	return thread_figures;
+}
 
 const struct mr_figure *
 mr_figures(void)

@@ -44,13 +44,41 @@ refused(struct mr_loop *loop, const struct mr_allocator *allocator, uint64_t at)
 	return true;
 }
 
+static void
+note_call(struct mr_loop *loop, const struct mr_operation *operation,
+	struct mr_histogram *histogram, uint64_t ns)
+{
+	mr_histogram_add(histogram, ns);
+	if (!loop->calls)
+		return;
+	loop->calls[operation->thread].count++;
+	loop->calls[operation->thread].ns += ns;
+}
+
+/* Whether the block that is to be freed is there. */
+static bool
+comes(const struct mr_loop *loop, const struct mr_operation *operation)
+{
+	return operation->thread == loop->thread ||
+		mr_meeting_wait(
+			loop->meeting, loop->thread, operation->thread, operation->size);
+}
+
+/* Says that a block is there, and written to, if another thread will free it. */
+static void
+tell(const struct mr_loop *loop, const struct mr_operation *operation, uint64_t at)
+{
+	if (operation->thread != loop->thread)
+		mr_meeting_tell(loop->meeting, loop->thread, loop->before + at + 1);
+}
+
 /*
- * Inlined twice, so that the loop without clocks has no branch for them. The
- * allocator is called through pointers also where it does nothing, and so
- * their cost is part of what calibration finds.
+ * Inlined several times, so that the loop without clocks and other threads has
+ * no branch for them. The allocator is called through pointers also where it
+ * does nothing, and so their cost is part of what calibration finds.
  */
 static inline __attribute__((always_inline)) uint64_t
-run(struct mr_loop *loop, const struct mr_allocator *allocator, bool timed)
+run(struct mr_loop *loop, const struct mr_allocator *allocator, bool timed, bool meets)
 {
 	void *context = allocator->context;
 
@@ -66,21 +94,27 @@ run(struct mr_loop *loop, const struct mr_allocator *allocator, bool timed)
 			block = allocator->take(
 				context, operation->size, operation->align_log2);
 			if (timed)
-				mr_histogram_add(loop->malloc_ns, mr_clock_ns() - start);
+				note_call(loop, operation, loop->malloc_ns,
+					mr_clock_ns() - start);
 			loop->blocks[operation->slot] = block;
 			if (block)
 				touch(loop, block, operation->size);
 			else if (!refused(loop, allocator, i) && operation->size)
 				return i;
+			if (meets)
+				tell(loop, operation, i);
 			break;
 		case MR_OP_FREE:
+			if (meets && !comes(loop, operation))
+				return i;
 			block = loop->blocks[operation->slot];
 			loop->blocks[operation->slot] = NULL;
 			if (timed)
 				start = mr_clock_ns();
 			allocator->give(context, block);
 			if (timed)
-				mr_histogram_add(loop->free_ns, mr_clock_ns() - start);
+				note_call(loop, operation, loop->free_ns,
+					mr_clock_ns() - start);
 			break;
 		case MR_OP_SET_CACHE_LIMIT:
 		case MR_OP_SET_MEMORY_LIMIT:
@@ -98,9 +132,12 @@ run(struct mr_loop *loop, const struct mr_allocator *allocator, bool timed)
 uint64_t
 mr_loop_run(struct mr_loop *loop, const struct mr_allocator *allocator)
 {
+	if (loop->meeting)
+		return loop->malloc_ns ? run(loop, allocator, true, true)
+				       : run(loop, allocator, false, true);
 	if (loop->malloc_ns)
-		return run(loop, allocator, true);
-	return run(loop, allocator, false);
+		return run(loop, allocator, true, false);
+	return run(loop, allocator, false, false);
 }
 
 static void *
@@ -146,8 +183,13 @@ mr_loop_calibrate(struct mr_loop_cost *out, struct mr_histogram *malloc_ns,
 	struct mr_operation operations[CALIBRATION_EVENTS];
 	void *blocks[2];
 	struct mr_allocator nothing = {take_nothing, NULL, give_nothing, NULL, blocks};
-	struct mr_loop loop = {operations, CALIBRATION_EVENTS, blocks, MR_TOUCH_NONE, 1,
-		malloc_ns, free_ns, 0};
+	struct mr_loop loop = {.operations = operations,
+		.count = CALIBRATION_EVENTS,
+		.blocks = blocks,
+		.touch = MR_TOUCH_NONE,
+		.page = 1,
+		.malloc_ns = malloc_ns,
+		.free_ns = free_ns};
 	uint64_t best = UINT64_MAX;
 
 	memset(out, 0, sizeof(*out));

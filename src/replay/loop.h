@@ -18,6 +18,7 @@
 
 #include "base/histogram.h"
 #include "memreplay/replay.h"
+#include "replay/meeting.h"
 #include "replay/program.h"
 
 /* What the loop needs to know of an allocator. */
@@ -32,6 +33,12 @@ struct mr_allocator {
 	void *context;
 };
 
+/* Timed calls of one thread. */
+struct mr_calls {
+	uint64_t count;
+	uint64_t ns; /* the clock's cost included */
+};
+
 struct mr_loop {
 	const struct mr_operation *operations;
 	uint64_t count;
@@ -42,6 +49,14 @@ struct mr_loop {
 	struct mr_histogram *malloc_ns;
 	struct mr_histogram *free_ns;
 	uint64_t first_refused; /* 0: none so far */
+	struct mr_calls *calls; /* by the operation's thread; NULL: not wanted */
+	/*
+	 * One of several threads, whose operations are of a schedule and whose
+	 * blocks by cell: where it meets the others; NULL: it is the only one.
+	 */
+	struct mr_meeting *meeting;
+	uint16_t thread;
+	size_t before; /* operations of this thread before these */
 };
 
 /* ns of CLOCK_MONOTONIC. */
@@ -51,7 +66,8 @@ uint64_t mr_clock_ns(void);
  * Carries out all operations. Returns the number of those that it did: less
  * than count if the malloc that followed got no memory. A malloc that is refused
  * has no block, and its free nothing to give; loop->first_refused is the number
- * of the first of them, from 1.
+ * of the first of them, from 1. With others it is less than count also if, before
+ * a free, their meeting was called off.
  */
 uint64_t mr_loop_run(struct mr_loop *loop, const struct mr_allocator *allocator);
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "memreplay/replay.h"
+#include "replay/schedule.h"
 
 #define MR_LIBRARY_SIZE 4096
 
@@ -33,6 +34,9 @@ struct mr_order {
 	uint32_t slots;
 	uint64_t operations;
 	struct mr_policy policy;
+	/* of the schedule, if that is passed on, for what is measured by thread */
+	struct mr_schedule_shape shape;
+	bool on_threads; /* carry out the schedule */
 	/* the preloaded library, whose malloc it must be; "": none is */
 	char library[MR_LIBRARY_SIZE];
 };

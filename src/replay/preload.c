@@ -68,8 +68,10 @@ probe(struct probe *out, const char *library, char *const *environment,
 	struct mr_error *err)
 {
 	struct mr_order order = {.struct_size = sizeof(order), .kind = MR_ORDER_PROBE};
-	const struct mr_start start = {
-		.order = &order, .memory_fd = -1, .environment = environment};
+	const struct mr_start start = {.order = &order,
+		.memory_fd = -1,
+		.schedule_fd = -1,
+		.environment = environment};
 	enum mr_status st;
 
 	snprintf(order.library, sizeof(order.library), "%s", library);

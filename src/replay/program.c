@@ -3,38 +3,50 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "replay/schedule.h"
 
 #define FIRST_ROOM 65536
 
 /* Tables of a child that do not depend on the trace: stack, histograms, libraries. */
 #define CHILD_BYTES (UINT64_C(4) << 20)
 
-/* What mallocs keep beside a block, at the most generous. */
-#define BLOCK_OVERHEAD 64
-
 #define PAGE_BYTES 4096
+
+uint64_t
+mr_bytes_add(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
 
 enum mr_status
 mr_program_new(struct mr_program **out, struct mr_error *err)
 {
 	struct mr_program *program = calloc(1, sizeof(*program));
+	enum mr_status st;
 
 	*out = NULL;
 	if (!program)
 		return mr_fail_memory(err);
+	program->fd = -1;
+	if ((st = mr_slots_init(&program->threads, err)))
+		goto out;
 	program->fd = memfd_create("memreplay", MFD_CLOEXEC);
 	if (program->fd < 0) {
-		enum mr_status st = mr_fail_errno(err, errno, "shared memory");
-
-		free(program);
-		return st;
+		st = mr_fail_errno(err, errno, "shared memory");
+		goto out;
 	}
 	*out = program;
 	return MR_OK;
+out:
+	mr_program_free(program);
+	return st;
 }
 
 void
@@ -44,14 +56,17 @@ mr_program_free(struct mr_program *program)
 		return;
 	if (program->operations)
 		munmap(program->operations, program->room * sizeof(struct mr_operation));
-	close(program->fd);
+	if (program->fd >= 0)
+		close(program->fd);
+	mr_slots_fini(&program->threads);
+	free(program->by_thread);
 	free(program->sizes);
 	free(program);
 }
 
 /* Looked at before each doubling, so that a long trace cannot exhaust the machine. */
-static enum mr_status
-check_room(uint64_t bytes, uint64_t count, struct mr_error *err)
+enum mr_status
+mr_program_check_room(uint64_t bytes, uint64_t events, struct mr_error *err)
 {
 	uint64_t available;
 
@@ -60,7 +75,7 @@ check_room(uint64_t bytes, uint64_t count, struct mr_error *err)
 	return mr_fail(err, MR_ENOMEM,
 		"a replay of more than %llu events needs %llu MiB for its operations "
 		"alone, and %llu MiB are free; simulate needs no memory for them",
-		(unsigned long long)count, (unsigned long long)(bytes >> 20),
+		(unsigned long long)events, (unsigned long long)(bytes >> 20),
 		(unsigned long long)(available >> 20));
 }
 
@@ -72,7 +87,7 @@ grow(struct mr_program *program, struct mr_error *err)
 	void *mapping;
 	enum mr_status st;
 
-	if ((st = check_room(bytes / 2, program->count, err)))
+	if ((st = mr_program_check_room(bytes / 2, program->count, err)))
 		return st;
 	if (ftruncate(program->fd, (off_t)bytes))
 		return mr_fail_errno(err, errno, "shared memory");
@@ -105,6 +120,21 @@ grow_slots(struct mr_program *program, uint32_t slot, struct mr_error *err)
 }
 
 static enum mr_status
+grow_threads(struct mr_program *program, struct mr_error *err)
+{
+	uint32_t old = program->by_thread_room, room = old ? 2 * old : 16;
+	struct mr_program_thread *threads =
+		reallocarray(program->by_thread, room, sizeof(*threads));
+
+	if (!threads)
+		return mr_fail_memory(err);
+	memset(threads + old, 0, (room - old) * sizeof(*threads));
+	program->by_thread = threads;
+	program->by_thread_room = room;
+	return MR_OK;
+}
+
+static enum mr_status
 note_malloc(struct mr_program *program, const struct mr_event *event,
 	struct mr_operation *operation, struct mr_error *err)
 {
@@ -116,10 +146,10 @@ note_malloc(struct mr_program *program, const struct mr_event *event,
 	if (event->slot >= program->slots)
 		program->slots = event->slot + 1;
 	program->sizes[event->slot] = event->size;
+	program->mallocs++;
+	program->malloc_bytes = mr_bytes_add(program->malloc_bytes, event->size);
 	/* a sum that no machine has room for: stay at the top, need is as clear */
-	if (__builtin_add_overflow(
-		    program->requested_bytes, event->size, &program->requested_bytes))
-		program->requested_bytes = UINT64_MAX;
+	program->requested_bytes = mr_bytes_add(program->requested_bytes, event->size);
 	if (program->requested_bytes > program->peak_requested_bytes)
 		program->peak_requested_bytes = program->requested_bytes;
 	operation->slot = event->slot;
@@ -138,13 +168,38 @@ note_free(struct mr_program *program, const struct mr_event *event,
 	operation->slot = event->slot;
 }
 
+/* An event that names no thread is of the one before it: most mark what it did. */
+static enum mr_status
+note_thread(struct mr_program *program, const struct mr_event *event,
+	struct mr_operation *operation, struct mr_error *err)
+{
+	uint32_t tid = event->has & MR_HAS_TID ? event->tid : program->last_tid;
+	uint32_t number;
+	enum mr_status st;
+
+	if (!mr_slots_find(&program->threads, &number, tid) &&
+		(st = mr_slots_add(&program->threads, &number, tid, err)))
+		return st;
+	if (number >= MR_THREADS_MAX)
+		number = MR_THREADS_MAX - 1; /* none of these is replayed as a thread */
+	if (number >= program->by_thread_room && (st = grow_threads(program, err)))
+		return st;
+	program->last_tid = tid;
+	program->by_thread[number].tid = tid;
+	program->by_thread[number].count++;
+	operation->thread = (uint16_t)number;
+	return MR_OK;
+}
+
 enum mr_status
 mr_program_add(
 	struct mr_program *program, const struct mr_event *event, struct mr_error *err)
 {
 	struct mr_operation operation = {.op = event->op};
-	enum mr_status st;
+	enum mr_status st = note_thread(program, event, &operation, err);
 
+	if (st)
+		return st;
 	switch ((enum mr_op)event->op) {
 	case MR_OP_MALLOC:
 		if ((st = note_malloc(program, event, &operation, err)))
@@ -156,9 +211,12 @@ mr_program_add(
 	case MR_OP_SET_CACHE_LIMIT:
 	case MR_OP_SET_MEMORY_LIMIT:
 		operation.size = event->bytes;
+		program->fences++;
 		break;
 	case MR_OP_CLEAR_CACHE:
 	case MR_OP_RESET_PEAK:
+		program->fences++;
+		break;
 	case MR_OP_MARK:
 	case MR_OP_COUNTERS:
 		break;
@@ -167,14 +225,6 @@ mr_program_add(
 		return st;
 	program->operations[program->count++] = operation;
 	return MR_OK;
-}
-
-static uint64_t
-add(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
 /*
@@ -193,7 +243,7 @@ occupied(uint64_t bytes, uint64_t blocks, enum mr_touch touch)
 
 uint64_t
 mr_program_need(const struct mr_program *program, const struct mr_result *simulated,
-	enum mr_touch touch)
+	enum mr_touch touch, bool threads)
 {
 	uint64_t slots = program->slots;
 	/* each block held at one time was a miss once */
@@ -202,5 +252,11 @@ mr_program_need(const struct mr_program *program, const struct mr_result *simula
 	uint64_t plain = occupied(program->peak_requested_bytes, slots, touch);
 	uint64_t blocks = caching > plain ? caching : plain;
 
-	return add(blocks, slots * (sizeof(void *) + BLOCK_OVERHEAD) + CHILD_BYTES);
+	blocks = mr_bytes_add(
+		blocks, slots * (sizeof(void *) + MR_BLOCK_OVERHEAD) + CHILD_BYTES);
+	if (!threads)
+		return blocks;
+	/* twice that or so much more, and an allocator's own in the same measure */
+	blocks = mr_bytes_add(blocks, blocks > MR_AHEAD_BYTES ? blocks : MR_AHEAD_BYTES);
+	return mr_bytes_add(blocks, mr_schedule_need(program));
 }

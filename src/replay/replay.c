@@ -10,11 +10,13 @@
 #include "base/median.h"
 #include "replay/preload.h"
 #include "replay/program.h"
+#include "replay/schedule.h"
 #include "replay/spawn.h"
 
 /* What is kept of one backend's runs until their medians are taken. */
 struct runs {
 	double (*figures)[MR_FIGURE_COUNT]; /* by completed run */
+	struct mr_replay_thread *threads;   /* by completed run, and thread */
 	char library[MR_LIBRARY_SIZE];      /* to preload; "": none */
 };
 
@@ -22,6 +24,8 @@ struct mr_replay {
 	struct mr_replay_backend *backends;
 	struct runs *runs; /* by backend */
 	size_t count;
+	struct mr_schedule schedule;      /* of no threads: all is on one */
+	struct mr_replay_thread *threads; /* by backend, and thread: medians */
 	uint64_t clock_step_ns;
 };
 
@@ -65,23 +69,79 @@ set_up(struct mr_replay *replay, const struct mr_replay_options *options,
 	return name_backends(replay, options, err);
 }
 
-static void
-note_run(struct mr_replay_backend *backend, struct runs *runs,
-	const struct mr_answer *answer, const char *end)
+/* The schedule, and room for what is measured of its threads. */
+static enum mr_status
+set_up_threads(struct mr_replay *replay, const struct mr_program *program,
+	const struct mr_replay_options *options, struct mr_error *err)
 {
-	bool failed_before = backend->exit[0] && strcmp(backend->exit, "exit 0") != 0;
+	enum mr_status st;
+	size_t count;
 
-	if (!failed_before)
-		memcpy(backend->exit, end, MR_REPLAY_EXIT_SIZE);
-	if (!answer->done)
-		return;
-	if (backend->caching && backend->completed &&
-		memcmp(&backend->result, &answer->result, sizeof(answer->result)) != 0)
-		backend->steady = false;
-	backend->result = answer->result;
-	memcpy(runs->figures[backend->completed++], answer->figures,
-		sizeof(answer->figures));
+	if ((st = mr_schedule_make(
+		     &replay->schedule, program, options->keep_limits, err)))
+		return st;
+	count = replay->schedule.shape.threads;
+	if (!count)
+		return MR_OK;
+	replay->threads = calloc(replay->count * count, sizeof(*replay->threads));
+	if (!replay->threads)
+		return mr_fail_memory(err);
+	for (size_t i = 0; i < replay->count; i++) {
+		replay->runs[i].threads =
+			calloc(options->runs * count, sizeof(*replay->runs[i].threads));
+		if (!replay->runs[i].threads)
+			return mr_fail_memory(err);
+		replay->backends[i].threads = replay->threads + i * count;
+		replay->backends[i].thread_count = count;
+		memcpy(replay->threads + i * count, replay->schedule.threads,
+			count * sizeof(*replay->threads));
+	}
+	return MR_OK;
 }
+
+/* The quotient of two figures that are times; NAN where one was not measured. */
+static double
+quotient(double a, double b)
+{
+	return b > 0 ? a / b : NAN;
+}
+
+/* Sets the run on threads against the one before it, on one thread. */
+static void
+compare(double *figures, const double *one)
+{
+	figures[MR_FIGURE_ONE_WALL] = one[MR_FIGURE_WALL];
+	figures[MR_FIGURE_ONE_NS_PER_EVENT] = one[MR_FIGURE_NS_PER_EVENT];
+	figures[MR_FIGURE_ONE_CPU_PER_EVENT] = one[MR_FIGURE_CPU_PER_EVENT];
+	figures[MR_FIGURE_SPEEDUP] =
+		quotient(one[MR_FIGURE_WALL], figures[MR_FIGURE_WALL]);
+	figures[MR_FIGURE_SLOWDOWN] =
+		quotient(figures[MR_FIGURE_NS_PER_EVENT], one[MR_FIGURE_NS_PER_EVENT]);
+	figures[MR_FIGURE_CPU_SLOWDOWN] =
+		quotient(figures[MR_FIGURE_CPU_PER_EVENT], one[MR_FIGURE_CPU_PER_EVENT]);
+}
+
+/* What both children have left of each thread in the shared memory. */
+static void
+note_threads(struct mr_replay *replay, struct runs *runs, uint32_t run)
+{
+	uint32_t count = replay->schedule.shape.threads;
+	struct mr_replay_thread *threads = runs->threads + (size_t)run * count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		double *figures = threads[i].figures;
+
+		threads[i] = replay->schedule.threads[i];
+		figures[MR_THREAD_SLOWDOWN] =
+			quotient(figures[MR_THREAD_CALL], figures[MR_THREAD_ONE_CALL]);
+	}
+}
+
+/* How a child ended. */
+struct child_end {
+	struct mr_answer answer;
+	char text[MR_REPLAY_EXIT_SIZE];
+};
 
 /* How far all runs have come. */
 struct progress {
@@ -99,11 +159,13 @@ tell(void *context, uint64_t done)
 		(double)(progress->before + done) / (double)progress->all);
 }
 
+/* One child, on threads or on one. end: see mr_spawn(). */
 static enum mr_status
-run_once(struct mr_replay *replay, size_t index, const struct mr_program *program,
-	struct progress *progress, struct mr_error *err)
+run_child(struct mr_replay *replay, size_t index, const struct mr_program *program,
+	struct progress *progress, struct child_end *out, bool on_threads,
+	struct mr_error *err)
 {
-	struct mr_replay_backend *backend = &replay->backends[index];
+	const struct mr_replay_backend *backend = &replay->backends[index];
 	const struct mr_replay_options *options = progress->options;
 	struct mr_order order = {
 		.struct_size = sizeof(order),
@@ -115,54 +177,122 @@ run_once(struct mr_replay *replay, size_t index, const struct mr_program *progra
 		.slots = program->slots,
 		.operations = program->count,
 		.policy = options->policy,
+		.shape = replay->schedule.shape,
+		.on_threads = on_threads,
 	};
 	const struct mr_start start = {
 		.order = &order,
 		.memory_fd = program->fd,
+		.schedule_fd = replay->schedule.fd,
 		.environment = options->environment,
 		.progress = options->progress ? tell : NULL,
 		.context = progress,
 	};
-	struct mr_answer answer;
-	char end[MR_REPLAY_EXIT_SIZE];
+	uint64_t step;
 	enum mr_status st;
 
 	memcpy(order.library, replay->runs[index].library, MR_LIBRARY_SIZE);
-	if ((st = mr_spawn(&answer, end, &start, err)))
+	if ((st = mr_spawn(&out->answer, out->text, &start, err)))
 		return st;
-	if (answer.clock_step_ns &&
-		(!replay->clock_step_ns || answer.clock_step_ns < replay->clock_step_ns))
-		replay->clock_step_ns = answer.clock_step_ns;
-	note_run(backend, &replay->runs[index], &answer, end);
+	step = out->answer.clock_step_ns;
+	if (step && (!replay->clock_step_ns || step < replay->clock_step_ns))
+		replay->clock_step_ns = step;
 	progress->before += program->count;
 	return MR_OK;
 }
 
-/* Figures are either there in all runs or in none. */
+static void
+forget_threads(struct mr_schedule *schedule)
+{
+	for (uint32_t i = 0; i < schedule->shape.threads; i++)
+		for (int j = 0; j < MR_THREAD_FIGURE_COUNT; j++)
+			schedule->threads[i].figures[j] = NAN;
+}
+
+/* The last result in the recorded order; whether it is as those before it. */
+static void
+note_result(struct mr_replay_backend *backend, const struct mr_answer *answer)
+{
+	if (backend->caching && backend->completed &&
+		memcmp(&backend->result, &answer->result, sizeof(answer->result)) != 0)
+		backend->steady = false;
+	backend->result = answer->result;
+}
+
 static enum mr_status
-take_medians(
-	struct mr_replay_backend *backend, const struct runs *runs, struct mr_error *err)
+run_once(struct mr_replay *replay, size_t index, const struct mr_program *program,
+	struct progress *progress, struct mr_error *err)
+{
+	struct mr_replay_backend *backend = &replay->backends[index];
+	struct runs *runs = &replay->runs[index];
+	bool failed_before = backend->exit[0] && strcmp(backend->exit, "exit 0") != 0;
+	struct child_end one, last;
+	enum mr_status st;
+
+	forget_threads(&replay->schedule);
+	if ((st = run_child(replay, index, program, progress, &one, false, err)))
+		return st;
+	last = one;
+	if (progress->options->threads && one.answer.done) {
+		if ((st = run_child(replay, index, program, progress, &last, true, err)))
+			return st;
+		compare(last.answer.figures, one.answer.figures);
+	}
+	if (!failed_before)
+		memcpy(backend->exit, last.text, MR_REPLAY_EXIT_SIZE);
+	if (!last.answer.done)
+		return MR_OK;
+	note_result(backend, &one.answer);
+	if (progress->options->threads)
+		backend->threads_result = last.answer.result;
+	note_threads(replay, runs, backend->completed);
+	memcpy(runs->figures[backend->completed++], last.answer.figures,
+		sizeof(last.answer.figures));
+	return MR_OK;
+}
+
+/* The median of the values that were measured, which it sorts; NAN: none was. */
+static double
+median(double *values, uint32_t count)
+{
+	uint32_t measured = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (!isnan(values[i]))
+			values[measured++] = values[i];
+	return measured ? mr_median(values, measured) : NAN;
+}
+
+static void
+take_medians(struct mr_replay_backend *backend, const struct runs *runs, double *values)
 {
 	uint32_t count = backend->completed;
-	double *values = calloc(count ? count : 1, sizeof(*values));
 
-	if (!values)
-		return mr_fail_memory(err);
 	for (int figure = 0; figure < MR_FIGURE_COUNT; figure++) {
 		for (uint32_t i = 0; i < count; i++)
 			values[i] = runs->figures[i][figure];
-		backend->figures[figure] = NAN;
-		if (!count)
-			continue;
-		backend->figures[figure] = mr_median(values, count);
-		/* it has sorted them */
-		if (figure == MR_FIGURE_WALL_MIN)
+		backend->figures[figure] = median(values, count);
+		if (count && figure == MR_FIGURE_WALL_MIN)
 			backend->figures[figure] = values[0];
-		if (figure == MR_FIGURE_WALL_MAX)
+		if (count && figure == MR_FIGURE_WALL_MAX)
 			backend->figures[figure] = values[count - 1];
 	}
-	free(values);
-	return MR_OK;
+}
+
+static void
+take_thread_medians(struct mr_replay *replay, size_t index, double *values)
+{
+	uint32_t threads = replay->schedule.shape.threads;
+	uint32_t count = replay->backends[index].completed;
+	const struct mr_replay_thread *runs = replay->runs[index].threads;
+
+	for (uint32_t i = 0; i < threads; i++)
+		for (int figure = 0; figure < MR_THREAD_FIGURE_COUNT; figure++) {
+			for (uint32_t run = 0; run < count; run++)
+				values[run] = runs[run * threads + i].figures[figure];
+			replay->threads[index * threads + i].figures[figure] =
+				median(values, count);
+		}
 }
 
 static enum mr_status
@@ -170,17 +300,20 @@ run_all(struct mr_replay *replay, const struct mr_program *program,
 	const struct mr_replay_options *options, struct mr_error *err)
 {
 	struct progress progress = {.options = options,
-		.all = options->runs * replay->count * program->count};
-	enum mr_status st;
+		.all = options->runs * replay->count * program->count *
+			(options->threads ? 2 : 1)};
+	double *values = calloc(options->runs, sizeof(*values));
+	enum mr_status st = values ? MR_OK : mr_fail_memory(err);
 
-	for (uint32_t run = 0; run < options->runs; run++)
-		for (size_t i = 0; i < replay->count; i++)
-			if ((st = run_once(replay, i, program, &progress, err)))
-				return st;
-	for (size_t i = 0; i < replay->count; i++)
-		if ((st = take_medians(&replay->backends[i], &replay->runs[i], err)))
-			return st;
-	return MR_OK;
+	for (uint32_t run = 0; run < options->runs && !st; run++)
+		for (size_t i = 0; i < replay->count && !st; i++)
+			st = run_once(replay, i, program, &progress, err);
+	for (size_t i = 0; i < replay->count && !st; i++) {
+		take_medians(&replay->backends[i], &replay->runs[i], values);
+		take_thread_medians(replay, i, values);
+	}
+	free(values);
+	return st;
 }
 
 enum mr_status
@@ -208,7 +341,10 @@ mr_replay_run(struct mr_replay **out, const struct mr_program *program,
 	replay = calloc(1, sizeof(*replay));
 	if (!replay)
 		return mr_fail_memory(err);
+	replay->schedule.fd = -1;
 	if ((st = set_up(replay, options, err)) ||
+		(options->threads &&
+			(st = set_up_threads(replay, program, options, err))) ||
 		(st = run_all(replay, program, options, err)))
 		goto out;
 	*out = replay;
@@ -231,13 +367,23 @@ mr_replay_clock_step(const struct mr_replay *replay)
 	return replay->clock_step_ns;
 }
 
+uint64_t
+mr_replay_stretches(const struct mr_replay *replay)
+{
+	return replay->schedule.shape.stretches;
+}
+
 void
 mr_replay_free(struct mr_replay *replay)
 {
 	if (!replay)
 		return;
-	for (size_t i = 0; replay->runs && i < replay->count; i++)
+	for (size_t i = 0; replay->runs && i < replay->count; i++) {
 		free(replay->runs[i].figures);
+		free(replay->runs[i].threads);
+	}
+	mr_schedule_fini(&replay->schedule);
+	free(replay->threads);
 	free(replay->runs);
 	free(replay->backends);
 	free(replay);

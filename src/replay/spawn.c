@@ -27,12 +27,14 @@ struct launch {
 	char command[sizeof(MR_REPLAY_CHILD)];
 	char channel[NUMBER_SIZE];
 	char memory[NUMBER_SIZE];
+	char schedule[NUMBER_SIZE];
 	char parent[NUMBER_SIZE];
 	char preload[MR_LIBRARY_SIZE + sizeof("LD_PRELOAD=")];
-	char *argv[6];
+	char *argv[7];
 	char **environment;
 	int channel_fd;
 	int memory_fd;
+	int schedule_fd;
 	pid_t parent_pid;
 	bool quiet;
 };
@@ -78,13 +80,14 @@ static void
 set_arguments(struct launch *launch)
 {
 	char *const argv[] = {launch->name, launch->command, launch->channel,
-		launch->memory, launch->parent, NULL};
+		launch->memory, launch->schedule, launch->parent, NULL};
 
 	launch->parent_pid = getpid();
 	snprintf(launch->name, sizeof(launch->name), "memreplay");
 	snprintf(launch->command, sizeof(launch->command), MR_REPLAY_CHILD);
 	snprintf(launch->channel, NUMBER_SIZE, "%d", launch->channel_fd);
 	snprintf(launch->memory, NUMBER_SIZE, "%d", launch->memory_fd);
+	snprintf(launch->schedule, NUMBER_SIZE, "%d", launch->schedule_fd);
 	snprintf(launch->parent, NUMBER_SIZE, "%ld", (long)launch->parent_pid);
 	memcpy(launch->argv, argv, sizeof(argv));
 }
@@ -104,6 +107,8 @@ become(const struct launch *launch)
 	fcntl(launch->channel_fd, F_SETFD, 0);
 	if (launch->memory_fd >= 0)
 		fcntl(launch->memory_fd, F_SETFD, 0);
+	if (launch->schedule_fd >= 0)
+		fcntl(launch->schedule_fd, F_SETFD, 0);
 	/* the loader's complaints of libraries that are only looked for */
 	if (launch->quiet && (null = open("/dev/null", O_WRONLY)) >= 0)
 		dup2(null, STDERR_FILENO);
@@ -179,8 +184,9 @@ mr_spawn(struct mr_answer *answer, char *end, const struct mr_start *start,
 	struct mr_error *err)
 {
 	const struct mr_order *order = start->order;
-	struct launch launch = {
-		.memory_fd = start->memory_fd, .quiet = order->kind == MR_ORDER_PROBE};
+	struct launch launch = {.memory_fd = start->memory_fd,
+		.schedule_fd = start->schedule_fd,
+		.quiet = order->kind == MR_ORDER_PROBE};
 	int channel[2];
 	enum mr_status st;
 

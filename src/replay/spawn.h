@@ -9,6 +9,7 @@
 struct mr_start {
 	const struct mr_order *order; /* its library, if any, is preloaded */
 	int memory_fd;                /* of the operations; -1 for a probe */
+	int schedule_fd;              /* -1: none */
 	char *const *environment;
 	/* order->tell_progress: called with the number of operations done */
 	void (*progress)(void *context, uint64_t done);

@@ -6,11 +6,17 @@
 
 #include "report/result.h"
 
+const struct mr_result *
+mr_replay_result(const struct mr_replay_backend *backend)
+{
+	return backend->thread_count ? &backend->threads_result : &backend->result;
+}
+
 struct mr_cell
 mr_replay_metric_cell(
 	const struct mr_replay_backend *backend, const struct mr_metric *metric)
 {
-	const struct mr_result *result = &backend->result;
+	const struct mr_result *result = mr_replay_result(backend);
 	struct mr_cell cell = {.kind = MR_CELL_NUMBER, .unit = metric->unit};
 
 	if (!backend->caching || !backend->completed)
@@ -21,18 +27,21 @@ mr_replay_metric_cell(
 	return cell;
 }
 
-/* Only times can be fractions of their unit: they are means. */
+struct mr_cell
+mr_replay_cell(const struct mr_figure *figure, double value)
+{
+	if (isnan(value))
+		return (struct mr_cell){.kind = MR_CELL_NONE};
+	if (figure->unit == MR_UNIT_NS || figure->unit == MR_UNIT_RATIO)
+		return (struct mr_cell){MR_CELL_REAL, figure->unit, .real = value};
+	return (struct mr_cell){
+		MR_CELL_NUMBER, figure->unit, .number = (uint64_t)(value + 0.5)};
+}
+
 struct mr_cell
 mr_replay_figure_cell(const struct mr_replay_backend *backend, enum mr_figure_id figure)
 {
-	double value = backend->figures[figure];
-	enum mr_unit unit = mr_figures()[figure].unit;
-
-	if (isnan(value))
-		return (struct mr_cell){.kind = MR_CELL_NONE};
-	if (unit == MR_UNIT_NS)
-		return (struct mr_cell){MR_CELL_REAL, unit, .real = value};
-	return (struct mr_cell){MR_CELL_NUMBER, unit, .number = (uint64_t)(value + 0.5)};
+	return mr_replay_cell(&mr_figures()[figure], backend->figures[figure]);
 }
 
 void
@@ -70,6 +79,21 @@ mr_replay_csv(const struct mr_replay_report *report, FILE *out)
 	}
 }
 
+static void
+add_figure(struct mr_doc *doc, const struct mr_figure *figure, double value)
+{
+	struct mr_cell cell = mr_replay_cell(figure, value);
+
+	if (cell.kind == MR_CELL_NONE)
+		mr_doc_none(doc, figure->key);
+	else if (cell.kind == MR_CELL_REAL)
+		mr_doc_real(doc, figure->key, cell.unit, cell.real);
+	else if (cell.unit == MR_UNIT_BYTES)
+		mr_doc_bytes(doc, figure->key, cell.number);
+	else
+		mr_doc_count(doc, figure->key, cell.number);
+}
+
 /* The figures of one group; NULL: those in none. */
 static void
 add_figures(
@@ -77,20 +101,23 @@ add_figures(
 {
 	for (int i = 0; i < MR_FIGURE_COUNT; i++) {
 		const struct mr_figure *figure = &mr_figures()[i];
-		struct mr_cell cell =
-			mr_replay_figure_cell(backend, (enum mr_figure_id)i);
 
 		if (group ? !figure->group || strcmp(figure->group, group) != 0
 			  : figure->group != NULL)
 			continue;
-		if (cell.kind == MR_CELL_NONE)
-			mr_doc_none(doc, figure->key);
-		else if (cell.kind == MR_CELL_REAL)
-			mr_doc_real(doc, figure->key, cell.unit, cell.real);
-		else if (cell.unit == MR_UNIT_BYTES)
-			mr_doc_bytes(doc, figure->key, cell.number);
-		else
-			mr_doc_count(doc, figure->key, cell.number);
+		add_figure(doc, figure, backend->figures[i]);
+	}
+}
+
+static void
+add_threads(struct mr_doc *doc, const struct mr_replay_backend *backend, const char *name)
+{
+	mr_doc_begin(doc, name, MR_THREAD_FIGURE_COUNT + 1);
+	for (size_t i = 0; i < backend->thread_count; i++) {
+		mr_doc_count(doc, "thread", backend->threads[i].tid);
+		for (int j = 0; j < MR_THREAD_FIGURE_COUNT; j++)
+			add_figure(doc, &mr_thread_figures()[j],
+				backend->threads[i].figures[j]);
 	}
 }
 
@@ -98,11 +125,13 @@ static void
 add_backend(struct mr_doc *doc, const struct mr_replay_report *report, size_t index,
 	char (*names)[48])
 {
-	static const char *const parts[] = {
-		"", ".result", ".result.limit_enforcement", ".malloc_ns", ".free_ns"};
+	static const char *const parts[MR_REPLAY_PARTS] = {"", ".result",
+		".result.limit_enforcement", ".malloc_ns", ".free_ns", ".threads",
+		".by_thread"};
 	const struct mr_replay_backend *backend = &report->backends[index];
+	const struct mr_result *result = mr_replay_result(backend);
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	for (size_t i = 0; i < MR_REPLAY_PARTS; i++)
 		snprintf(names[i], sizeof(names[i]), "backends.%zu%s", index, parts[i]);
 	mr_doc_begin(doc, names[0], 0);
 	mr_doc_text(doc, "name", backend->name);
@@ -111,8 +140,8 @@ add_backend(struct mr_doc *doc, const struct mr_replay_report *report, size_t in
 	add_figures(doc, backend, NULL);
 	if (backend->caching && backend->completed) {
 		mr_doc_flag(doc, "agrees_with_simulation", report->agrees);
-		mr_doc_add_result(doc, names[1], MR_SECTION_RESULT, &backend->result);
-		mr_doc_add_result(doc, names[2], MR_SECTION_LIMITS, &backend->result);
+		mr_doc_add_result(doc, names[1], MR_SECTION_RESULT, result);
+		mr_doc_add_result(doc, names[2], MR_SECTION_LIMITS, result);
 	} else {
 		mr_doc_none(doc, "result");
 	}
@@ -120,6 +149,11 @@ add_backend(struct mr_doc *doc, const struct mr_replay_report *report, size_t in
 	add_figures(doc, backend, "malloc_ns");
 	mr_doc_begin(doc, names[4], 0);
 	add_figures(doc, backend, "free_ns");
+	if (!report->threads)
+		return;
+	mr_doc_begin(doc, names[5], 0);
+	add_figures(doc, backend, "threads");
+	add_threads(doc, backend, names[6]);
 }
 
 void
@@ -130,6 +164,9 @@ mr_doc_add_replay(struct mr_doc *doc, const struct mr_replay_report *report,
 	mr_doc_text(doc, "touch", report->touch);
 	mr_doc_text(doc, "timing", report->timing);
 	mr_doc_count(doc, "runs", report->runs);
+	mr_doc_count(
+		doc, "threads", report->threads ? report->backends->thread_count : 1);
+	mr_doc_count(doc, "stretches", report->threads ? report->stretches : 1);
 	if (report->clock_step_ns)
 		mr_doc_ns(doc, "clock_step_ns", report->clock_step_ns);
 	else

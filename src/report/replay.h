@@ -19,15 +19,22 @@ struct mr_replay_report {
 	const char *touch;  /* as --touch takes it */
 	const char *timing; /* as --timing takes it */
 	uint32_t runs;
+	bool threads;           /* each on its own; what follows is of these */
+	uint64_t stretches;     /* see mr_replay_stretches() */
+	bool sums_agree;        /* what does not depend on timing is the trace's */
 	uint64_t clock_step_ns; /* 0: no call was timed */
 	const struct mr_replay_backend *backends;
 	size_t count; /* of backends */
-	bool agrees;  /* the real allocator did what the simulation says */
+	bool agrees;  /* on one thread it did what the simulation says */
 };
+
+/* What the caching allocator counted: on threads, if it was replayed on threads. */
+const struct mr_result *mr_replay_result(const struct mr_replay_backend *backend);
 
 /* A metric or a figure of a backend as a cell; of kind NONE if it has none. */
 struct mr_cell mr_replay_metric_cell(
 	const struct mr_replay_backend *backend, const struct mr_metric *metric);
+struct mr_cell mr_replay_cell(const struct mr_figure *figure, double value);
 struct mr_cell mr_replay_figure_cell(
 	const struct mr_replay_backend *backend, enum mr_figure_id figure);
 
@@ -45,10 +52,11 @@ void mr_replay_limits(
 void mr_replay_csv(const struct mr_replay_report *report, FILE *out);
 
 #define MR_REPLAY_BACKENDS 66
+#define MR_REPLAY_PARTS    7
 
 /* Names of sections, which a document does not copy. */
 struct mr_replay_names {
-	char text[MR_REPLAY_BACKENDS][5][48];
+	char text[MR_REPLAY_BACKENDS][MR_REPLAY_PARTS][48];
 };
 
 /*

@@ -92,8 +92,20 @@ is_blurred(const struct mr_replay_report *report, enum mr_figure_id figure, doub
 {
 	const struct mr_figure *row = &mr_figures()[figure];
 
-	return row->group && strcmp(row->key, "mean") != 0 &&
-		value < (double)report->clock_step_ns;
+	return row->group && figure <= MR_FIGURE_FREE_MAX &&
+		strcmp(row->key, "mean") != 0 && value < (double)report->clock_step_ns;
+}
+
+/* A quotient of times is no share: 2.50, not 250 %. */
+static void
+print_cell(char text[MR_CELL_SIZE], const struct mr_figure *figure, double value)
+{
+	struct mr_cell cell = mr_replay_cell(figure, value);
+
+	if (cell.kind == MR_CELL_REAL && cell.unit == MR_UNIT_RATIO)
+		snprintf(text, MR_CELL_SIZE, "%.2f", value);
+	else
+		mr_cell_human(text, &cell);
 }
 
 static void
@@ -101,13 +113,13 @@ print_figure(const struct mr_replay_report *report, size_t index,
 	enum mr_figure_id figure, FILE *out)
 {
 	const struct mr_replay_backend *backend = &report->backends[index];
-	struct mr_cell cell = mr_replay_figure_cell(backend, figure);
+	double value = backend->figures[figure];
 	char text[MR_CELL_SIZE];
 
-	if (is_blurred(report, figure, backend->figures[figure]))
+	if (is_blurred(report, figure, value))
 		snprintf(text, sizeof(text), "< %" PRIu64 " ns", report->clock_step_ns);
 	else
-		mr_cell_human(text, &cell);
+		print_cell(text, &mr_figures()[figure], value);
 	fprintf(out, "%*s", column_width(backend), text);
 }
 
@@ -137,6 +149,8 @@ is_idle(const struct mr_replay_report *report, enum mr_figure_id figure)
 	if (report->runs == 1 &&
 		(figure == MR_FIGURE_WALL_MIN || figure == MR_FIGURE_WALL_MAX))
 		return true;
+	if (figure > MR_FIGURE_FREE_MAX)
+		return !report->threads;
 	return !report->clock_step_ns && mr_figures()[figure].group;
 }
 
@@ -201,6 +215,72 @@ print_knobs(const struct mr_policy *policy, FILE *out)
 	}
 }
 
+/* Figures of a thread, in columns of their own. */
+static const struct {
+	enum mr_thread_figure_id figure;
+	const char *head;
+} thread_columns[] = {
+	{MR_THREAD_EVENTS, "events"},
+	{MR_THREAD_WALL, "wall"},
+	{MR_THREAD_CPU, "cpu"},
+	{MR_THREAD_WAITS, "waits"},
+	{MR_THREAD_WAITED, "waited"},
+	{MR_THREAD_NS_PER_EVENT, "per event"},
+	{MR_THREAD_CALL, "per call"},
+	{MR_THREAD_CALL_P99, "p99"},
+	{MR_THREAD_ONE_CALL, "one thread"},
+	{MR_THREAD_SLOWDOWN, "slowdown"},
+};
+_Static_assert(
+	sizeof(thread_columns) / sizeof(thread_columns[0]) == MR_THREAD_FIGURE_COUNT,
+	"a column for each");
+
+#define THREAD_WIDTH 11
+
+static void
+print_threads(const struct mr_replay_backend *backend, FILE *out)
+{
+	fprintf(out, "\nthreads of %s\n    thread", head(backend));
+	for (size_t i = 0; i < MR_THREAD_FIGURE_COUNT; i++)
+		fprintf(out, "%*s", THREAD_WIDTH, thread_columns[i].head);
+	fputc('\n', out);
+	for (size_t i = 0; i < backend->thread_count; i++) {
+		const struct mr_replay_thread *thread = &backend->threads[i];
+
+		fprintf(out, "%10" PRIu32, thread->tid);
+		for (size_t j = 0; j < MR_THREAD_FIGURE_COUNT; j++) {
+			enum mr_thread_figure_id id = thread_columns[j].figure;
+			char text[MR_CELL_SIZE];
+
+			print_cell(text, &mr_thread_figures()[id], thread->figures[id]);
+			fprintf(out, "%*s", THREAD_WIDTH, text);
+		}
+		fputc('\n', out);
+	}
+}
+
+static void
+print_all_threads(const struct mr_replay_report *report, FILE *out)
+{
+	for (size_t i = 0; report->threads && i < report->count; i++)
+		if (report->backends[i].completed)
+			print_threads(&report->backends[i], out);
+}
+
+static void
+print_agreement(const struct mr_replay_report *report, FILE *out)
+{
+	fprintf(out, "\n%s real allocator's counters %s the simulation's.\n",
+		report->threads ? "On one thread the" : "The",
+		report->agrees ? "equal" : "DIFFER from");
+	if (report->threads)
+		fprintf(out,
+			"On threads hits, evictions and peaks are a matter of timing; "
+			"mallocs, frees,\nrequested bytes and live blocks %s the "
+			"trace's.\n",
+			report->sums_agree ? "are" : "are NOT");
+}
+
 static void
 print_head(const struct mr_replay_report *report, FILE *out)
 {
@@ -213,6 +293,13 @@ print_head(const struct mr_replay_report *report, FILE *out)
 		mr_size_print(limit, report->policy->cache_limit));
 	print_knobs(report->policy, out);
 	fprintf(out, "; touch %s, timing %s", report->touch, report->timing);
+	if (report->threads) {
+		fprintf(out, "\neach thread on its own, %zu in all",
+			report->backends->thread_count);
+		if (report->stretches > 1)
+			fprintf(out, ", in %s stretches",
+				mr_count_print(count, report->stretches));
+	}
 	if (report->runs > 1)
 		fprintf(out, "; medians of %" PRIu32 " runs", report->runs);
 	fputs("\n\n", out);
@@ -226,7 +313,7 @@ print_limits(const struct mr_replay_report *report, FILE *out)
 	const struct mr_metric *metrics = mr_metrics(&count);
 
 	fputs("\nlimit enforcement\n", out);
-	mr_replay_limits(&caching->result, report->policy, out);
+	mr_replay_limits(mr_replay_result(caching), report->policy, out);
 	fputc('\n', out);
 	for (size_t i = 0; i < count; i++) {
 		struct mr_cell cell = mr_replay_metric_cell(caching, &metrics[i]);
@@ -256,9 +343,9 @@ mr_replay_table(const struct mr_replay_report *report, FILE *out)
 			"\nWhat the clock costs is subtracted; it cannot measure single "
 			"calls below %" PRIu64 " ns.\n",
 			report->clock_step_ns);
+	print_all_threads(report, out);
 	if (!caching->completed)
 		return;
 	print_limits(report, out);
-	fprintf(out, "\nThe real allocator's counters %s the simulation's.\n",
-		report->agrees ? "equal" : "DIFFER from");
+	print_agreement(report, out);
 }
