@@ -243,9 +243,11 @@ run_once(struct mr_replay *replay, size_t index, const struct mr_program *progra
 	if (!last.answer.done)
 		return MR_OK;
 	note_result(backend, &one.answer);
-	if (progress->options->threads)
+	if (progress->options->threads) {
 		backend->threads_result = last.answer.result;
-	note_threads(replay, runs, backend->completed);
+		if (backend->thread_count)
+			note_threads(replay, runs, backend->completed);
+	}
 	memcpy(runs->figures[backend->completed++], last.answer.figures,
 		sizeof(last.answer.figures));
 	return MR_OK;
@@ -310,7 +312,8 @@ run_all(struct mr_replay *replay, const struct mr_program *program,
 			st = run_once(replay, i, program, &progress, err);
 	for (size_t i = 0; i < replay->count && !st; i++) {
 		take_medians(&replay->backends[i], &replay->runs[i], values);
-		take_thread_medians(replay, i, values);
+		if (replay->backends[i].thread_count)
+			take_thread_medians(replay, i, values);
 	}
 	free(values);
 	return st;
