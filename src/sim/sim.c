@@ -62,26 +62,40 @@ mr_sim_free(struct mr_sim *sim)
 	free(sim);
 }
 
+static enum mr_status
+copy(struct mr_sim *to, const struct mr_sim *from, uint64_t limit, struct mr_error *err)
+{
+	uint32_t *blocks;
+
+	if (to->slot_space < from->slot_space) {
+		blocks = realloc(to->blocks, from->slot_space * sizeof(*blocks));
+		if (!blocks)
+			return mr_fail_memory(err);
+		to->blocks = blocks;
+		to->slot_space = from->slot_space;
+	}
+	if (from->slot_space)
+		memcpy(to->blocks, from->blocks, from->slot_space * sizeof(*blocks));
+	to->ignored_limits = from->ignored_limits;
+	return mr_core_copy(&to->core, &from->core, limit, err);
+}
+
 enum mr_status
 mr_sim_fork(struct mr_sim **out, const struct mr_sim *sim, uint64_t limit,
 	struct mr_error *err)
 {
+	struct mr_sim *to = *out;
 	enum mr_status st = MR_OK;
-	uint32_t *blocks;
 
-	if (!*out && (st = mr_sim_new(out, &sim->core.policy, sim->keep_limits, err)))
-		return st;
-	if ((*out)->slot_space < sim->slot_space) {
-		blocks = realloc((*out)->blocks, sim->slot_space * sizeof(*blocks));
-		if (!blocks)
-			return mr_fail_memory(err);
-		(*out)->blocks = blocks;
-		(*out)->slot_space = sim->slot_space;
-	}
-	if (sim->slot_space)
-		memcpy((*out)->blocks, sim->blocks, sim->slot_space * sizeof(*blocks));
-	(*out)->ignored_limits = sim->ignored_limits;
-	return mr_core_copy(&(*out)->core, &sim->core, limit, err);
+	if (!to)
+		st = mr_sim_new(&to, &sim->core.policy, sim->keep_limits, err);
+	if (!st)
+		st = copy(to, sim, limit, err);
+	if (!st)
+		*out = to;
+	else if (!*out)
+		mr_sim_free(to);
+	return st;
 }
 
 static enum mr_status

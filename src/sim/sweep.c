@@ -174,7 +174,7 @@ by_hash(const void *a, const void *b)
 	return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
-/* Joins the groups whose states are equal. */
+/* Joins the groups whose states are equal; if one cannot be, it and the rest stay. */
 static enum mr_status
 join(struct mr_sweep *sweep, struct mr_error *err)
 {
@@ -182,18 +182,16 @@ join(struct mr_sweep *sweep, struct mr_error *err)
 	enum mr_status st = MR_OK;
 
 	qsort(sweep->groups, sweep->group_count, sizeof(struct mr_group *), by_hash);
-	for (size_t i = 1; i < sweep->group_count && !st; i++) {
+	for (size_t i = 1; i < sweep->group_count; i++) {
 		struct mr_group *group = sweep->groups[i];
 
-		if (!mr_group_equal(sweep->groups[kept], group, &sweep->scene)) {
+		if (!st && mr_group_equal(sweep->groups[kept], group, &sweep->scene) &&
+			!(st = mr_group_join(sweep->groups[kept], group, err)))
+			mr_group_push(&sweep->workers[0].spare, group);
+		else
 			sweep->groups[++kept] = group;
-			continue;
-		}
-		st = mr_group_join(sweep->groups[kept], group, err);
-		mr_group_push(&sweep->workers[0].spare, group);
 	}
-	if (!st)
-		sweep->group_count = kept + 1;
+	sweep->group_count = kept + 1;
 	return st;
 }
 
