@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/source.h"
 #include "report/result.h"
+#include "trace/jsonvalue.h"
 #include "trace/profile.h"
 
 #define TOP_SIZES   10
@@ -44,9 +45,10 @@ add_header(struct mr_doc *doc, const struct mr_header *header)
 
 /* The object "import" in JSON text, or NULL; the tree is the caller's. */
 static const cJSON *
-find_import(cJSON **tree, const char *json)
+find_import(struct mr_doc *doc, cJSON **tree, const char *json)
 {
-	*tree = cJSON_Parse(json);
+	if (mr_json_parse(tree, json, strlen(json), NULL, NULL))
+		doc->failed = true;
 	return cJSON_GetObjectItemCaseSensitive(*tree, "import");
 }
 
@@ -61,10 +63,10 @@ add_import(struct mr_doc *doc, cJSON **tree, const struct mr_reader *reader)
 	struct mr_reader_summary summary;
 
 	mr_reader_summary(reader, &summary);
-	import = find_import(tree, summary.trailer);
+	import = find_import(doc, tree, summary.trailer);
 	if (!import) {
 		cJSON_Delete(*tree);
-		import = find_import(tree, mr_reader_header(reader)->json);
+		import = find_import(doc, tree, mr_reader_header(reader)->json);
 	}
 	if (!cJSON_IsObject(import))
 		return;

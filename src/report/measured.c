@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/measured.h"
 
+#include <string.h>
+
 #include <cjson/cJSON.h>
 
 #include "base/error.h"
 #include "memreplay/replay.h"
+#include "trace/jsonvalue.h"
 
 static void
 add_text(struct mr_doc *doc, const char *key, const cJSON *value)
@@ -47,11 +50,14 @@ add_backend(struct mr_doc *doc, const cJSON *backend)
 enum mr_status
 mr_measured_parse(struct mr_doc *doc, const char *json, struct mr_error *err)
 {
-	cJSON *tree = cJSON_Parse(json);
-	const cJSON *backends = cJSON_GetObjectItemCaseSensitive(tree, "backends");
-	const cJSON *backend;
+	const cJSON *backends, *backend;
 	size_t count = 0;
+	cJSON *tree;
+	enum mr_status st = mr_json_parse(&tree, json, strlen(json), NULL, err);
 
+	if (st)
+		return st;
+	backends = cJSON_GetObjectItemCaseSensitive(tree, "backends");
 	if (cJSON_IsArray(backends)) {
 		cJSON_ArrayForEach(backend, backends)
 		{
@@ -62,6 +68,8 @@ mr_measured_parse(struct mr_doc *doc, const char *json, struct mr_error *err)
 		}
 	}
 	cJSON_Delete(tree);
+	if (doc->failed)
+		return mr_fail_memory(err);
 	return count ? MR_OK
 		     : mr_fail(err, MR_EFORMAT,
 			       "it is not what 'memreplay replay --format=json' prints");

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "report/result.h"
 #include "trace/input.h"
+#include "trace/jsonvalue.h"
 
 #define MOST_BYTES ((size_t)16 << 20) /* of a result: far more than any has */
 #define MOST_WHOLE 9007199254740992.0 /* 2^53: cJSON's numbers are doubles */
@@ -233,17 +234,16 @@ parse_file(cJSON **root, const char *path, struct mr_error *err)
 	if (st)
 		return st;
 	/* A trace that is damaged later on is the reader's to complain of. */
-	if (mr_input_peek(input, 4096, &data, &length, NULL) || !length || *data != '{' ||
-		memmem(data, length, "alloc-trace", 11))
+	st = mr_input_peek(input, 4096, &data, &length, err);
+	if (st || !length || *data != '{' || memmem(data, length, "alloc-trace", 11))
 		goto out;
 	head = length;
-	if (mr_input_peek(input, MOST_BYTES + 1, &data, &length, NULL) ||
-		length > MOST_BYTES || length < head)
-		goto out;
-	*root = cJSON_ParseWithLength((const char *)data, length);
+	st = mr_input_peek(input, MOST_BYTES + 1, &data, &length, err);
+	if (!st && length <= MOST_BYTES && length >= head)
+		st = mr_json_parse(root, (const char *)data, length, NULL, err);
 out:
 	mr_input_close(input);
-	return st;
+	return st == MR_EFORMAT ? MR_OK : st;
 }
 
 enum mr_status

@@ -89,7 +89,9 @@ mr_inflow_open(struct mr_inflow *flow, const char *path, struct mr_error *err)
 	}
 	if (flow->fd < 0)
 		return mr_fail_errno(err, errno, "cannot open");
-	if (!fstat(flow->fd, &about) && S_ISREG(about.st_mode))
+	if (fstat(flow->fd, &about))
+		return mr_fail_errno(err, errno, "cannot open");
+	if (S_ISREG(about.st_mode))
 		flow->file_length = (uint64_t)about.st_size;
 	return read_first(flow, err);
 }

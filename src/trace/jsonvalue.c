@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace/jsonvalue.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -23,12 +24,22 @@ static const struct range range_i32 = {
 	INT32_MIN, INT32_MAX, "expected at most 2147483647"};
 
 enum mr_status
+mr_json_parse(cJSON **tree, const char *text, size_t length, const char **end,
+	struct mr_error *err)
+{
+	errno = 0; /* nothing in the parser sets it to ENOMEM but malloc */
+	*tree = cJSON_ParseWithLengthOpts(text, length, end, 0);
+	return !*tree && errno == ENOMEM ? mr_fail_memory(err) : MR_OK;
+}
+
+enum mr_status
 mr_object_parse(cJSON **tree, const struct mr_object *object, struct mr_error *err)
 {
 	const char *end = object->text + object->length;
 	const char *at = NULL;
 
-	*tree = cJSON_ParseWithLengthOpts(object->text, object->length, &at, 0);
+	if (mr_json_parse(tree, object->text, object->length, &at, err))
+		return MR_ENOMEM;
 	while (*tree && at < end && mr_json_space(*at))
 		at++;
 	if (*tree && at == end && cJSON_IsObject(*tree))

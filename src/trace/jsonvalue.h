@@ -22,9 +22,19 @@ struct mr_object {
 };
 
 /*
+ * cJSON_ParseWithLengthOpts(), which does not tell text that is no JSON from memory
+ * that ran out. *tree is NULL for such text; *end, unless end is NULL, is where
+ * the value ended, or the defect is.
+ *   MR_ENOMEM
+ */
+MR_MUST_CHECK enum mr_status mr_json_parse(cJSON **tree, const char *text, size_t length,
+	const char **end, struct mr_error *err);
+
+/*
  * Parses text as one JSON object with nothing but white space behind it. On
  * success *tree is the caller's.
  *   MR_EFORMAT
+ *   MR_ENOMEM
  */
 MR_MUST_CHECK enum mr_status mr_object_parse(
 	cJSON **tree, const struct mr_object *object, struct mr_error *err);

@@ -107,7 +107,7 @@ open_reader(struct mr_reader *reader, const char *path,
 
 /*
  * Opens for good, having read an import to its end before if that is asked for
- * and can be done twice. An error in it is met again, in its place.
+ * and can be done twice. A defect in it is met again, in its place.
  */
 static enum mr_status
 open_foreseeing(struct mr_reader *reader, const char *path,
@@ -121,11 +121,13 @@ open_foreseeing(struct mr_reader *reader, const char *path,
 		reader->source.import->complete)
 		return st;
 	mr_input_progress(reader->source.input, &done, &length);
-	if (!length)
+	if (!length || !strcmp(path, "-"))
 		return MR_OK;
 	do
-		st = mr_reader_next(reader, &event, NULL);
+		st = mr_reader_next(reader, &event, err);
 	while (!st);
+	if (st == MR_EIO || st == MR_ENOMEM)
+		return st;
 	mr_import_json(reader->foreseen, reader->source.import);
 	close_reader(reader);
 	memset(&reader->source, 0, sizeof(reader->source));

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "trace/header.h"
+#include "trace/jsonvalue.h"
 #include "trace/select.h"
 
 static bool
@@ -110,9 +111,10 @@ mr_select_header(char **out, const struct mr_header *header,
 enum mr_status
 mr_select_trailer(char **out, const char *trailer_json, struct mr_error *err)
 {
-	cJSON *tree = cJSON_Parse(trailer_json), *object = NULL;
+	cJSON *tree, *object = NULL;
+	enum mr_status st =
+		mr_json_parse(&tree, trailer_json, strlen(trailer_json), NULL, err);
 	const cJSON *import = cJSON_GetObjectItemCaseSensitive(tree, "import");
-	enum mr_status st = MR_OK;
 	char *text = NULL;
 
 	*out = NULL;

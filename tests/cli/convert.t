@@ -156,3 +156,7 @@ $ memreplay convert --to=chrome-trace --cache-limit=200 --events=2:5 small.jsonl
 ]}
 ! memreplay: standard output: without the traced allocator's own capacities, hits and counters, which are those of the whole trace
 ! memreplay: standard output: 4 events written
+
+# an import from a file on standard input, which can be read but once
+$ printf 'id,lower,upper,size\n1,0,5,10\n' >one.csv; memreplay convert --to=jsonl - - <one.csv 2>/dev/null | grep -c '"op"'
+2
