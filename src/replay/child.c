@@ -430,6 +430,7 @@ mr_replay_child(int argc, char **argv)
 	struct mr_answer answer = {.struct_size = sizeof(answer)};
 	struct mr_error err;
 	int descriptors[3]; /* the channel, the operations, the schedule */
+	ssize_t length;
 	int channel;
 
 	/* a parent that died before it could be watched leaves nobody to answer */
@@ -438,8 +439,10 @@ mr_replay_child(int argc, char **argv)
 	for (int i = 0; i < 3; i++)
 		descriptors[i] = descriptor(argv[2 + i]);
 	channel = descriptors[0];
-	if (recv(channel, &order, sizeof(order), 0) != sizeof(order) ||
-		order.struct_size != sizeof(order))
+	do
+		length = recv(channel, &order, sizeof(order), 0);
+	while (length < 0 && errno == EINTR);
+	if (length != sizeof(order) || order.struct_size != sizeof(order))
 		return EXIT_FAILURE;
 	for (int i = 0; i < MR_FIGURE_COUNT; i++)
 		answer.figures[i] = NAN;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "replay/memory.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -25,9 +26,10 @@ read_file(char text[FILE_BYTES], const char *path)
 
 	if (fd < 0)
 		return false;
-	while (length < FILE_BYTES - 1 &&
-		(got = read(fd, text + length, FILE_BYTES - 1 - length)) > 0)
-		length += (size_t)got;
+	do {
+		got = read(fd, text + length, FILE_BYTES - 1 - length);
+		length += got > 0 ? (size_t)got : 0;
+	} while ((got > 0 && length < FILE_BYTES - 1) || (got < 0 && errno == EINTR));
 	close(fd);
 	text[length] = '\0';
 	return got >= 0 && length > 0;

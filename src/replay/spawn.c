@@ -117,9 +117,11 @@ become(const struct launch *launch)
 }
 
 /* Leaves *answer zero if the child ends without one. */
-static void
-hear(struct mr_answer *answer, int channel, const struct mr_start *start)
+static enum mr_status
+hear(struct mr_answer *answer, int channel, const struct mr_start *start,
+	struct mr_error *err)
 {
+	enum mr_status st = MR_OK;
 	ssize_t length;
 	uint64_t done;
 
@@ -132,10 +134,14 @@ hear(struct mr_answer *answer, int channel, const struct mr_start *start)
 			break;
 		}
 	}
+	/* a child that ends before it has read its order resets the channel */
+	if (length < 0 && errno != ECONNRESET)
+		st = mr_fail_errno(err, errno, "a channel to a child process");
 	if (length != sizeof(*answer) || answer->struct_size != sizeof(*answer))
 		memset(answer, 0, sizeof(*answer));
 	answer->text[sizeof(answer->text) - 1] = '\0';
 	answer->malloc_library[MR_LIBRARY_SIZE - 1] = '\0';
+	return st;
 }
 
 static void
@@ -159,6 +165,7 @@ run(struct mr_answer *answer, char *end, const struct launch *launch, int channe
 	const struct mr_start *start, struct mr_error *err)
 {
 	int status;
+	enum mr_status st;
 	pid_t child = fork();
 
 	if (child == 0)
@@ -167,10 +174,12 @@ run(struct mr_answer *answer, char *end, const struct launch *launch, int channe
 	close(launch->channel_fd);
 	if (child < 0)
 		return mr_fail_errno(err, errno, "starting a child process");
-	hear(answer, channel, start);
+	st = hear(answer, channel, start, err);
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return mr_fail_errno(err, errno, "waiting for a child process");
+	if (st)
+		return st;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_STARTED &&
 		!answer->struct_size)
 		return mr_fail(err, MR_EIO, "cannot start %s anew", launch->program);
