@@ -245,8 +245,8 @@ convert(struct conversion *job)
 	return status;
 }
 
-/* Whether the options go together; says why not. */
-static bool
+/* Whether the options go together; returns an exit status. */
+static int
 check(const char *self, struct conversion *job)
 {
 	const struct options *options = job->options;
@@ -254,19 +254,15 @@ check(const char *self, struct conversion *job)
 	struct mr_error err;
 
 	if (mr_selection_make(&job->selection, &options->selection, &err) ||
-		mr_setup_make(&unused, &options->policy, &options->limits, NULL, &err)) {
-		mr_say_usage(self, "%s: %s", self, err.text);
-		return false;
-	}
+		mr_setup_make(&unused, &options->policy, &options->limits, NULL, &err))
+		return mr_say_refusal(self, &err);
 	if ((options->limits.cache_limit.given || options->limits.keep_limit_events ||
 		    options->policy.knobs.count) &&
-		(!job->format || strcmp(job->format, CHROME) != 0)) {
-		mr_say_usage(self,
+		(!job->format || strcmp(job->format, CHROME) != 0))
+		return mr_say_usage(self,
 			"%s: a trace has no policy; its options are for --to=" CHROME,
 			self);
-		return false;
-	}
-	return true;
+	return MR_EXIT_DONE;
 }
 
 static int
@@ -282,8 +278,8 @@ run(const struct mr_command *self, int argc, char **argv)
 	job.format = options.to < 0 ? NULL : writable((size_t)options.to);
 	job.path = operands[1];
 	job.name = strcmp(job.path, "-") ? job.path : "standard output";
-	if (!check(self->name, &job))
-		return MR_EXIT_USAGE;
+	if ((status = check(self->name, &job)))
+		return status;
 	options.input.foresee = true;
 	status = mr_source_open(&job.input, operands[0], &options.input);
 	if (!status)

@@ -291,7 +291,7 @@ run(const struct mr_command *self, int argc, char **argv)
 	terms[0].limits = options.limits;
 	if (parse_deltas(&deltas, &options.own.expect, &err) ||
 		make_terms(&terms[1], &options, &err))
-		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
+		return mr_say_refusal(self->name, &err);
 	if (!operands[1] && !options.own.with.count)
 		return mr_say_usage(self->name,
 			"%s: there is nothing to compare: expected B, or --with",

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "cli/command.h"
 #include "cli/recorded.h"
 #include "record/launch.h"
@@ -72,29 +73,29 @@ static const struct mr_option_group group = {
 static const struct mr_option_use uses[] = {{&group, 0}, {0}};
 
 /* The preloaded object: of this build if it was not installed. Caller frees. */
-static char *
-find_recorder(void)
+static enum mr_status
+find_recorder(char **out, struct mr_error *err)
 {
-	char program[PATH_MAX], *built = NULL, *found;
+	char program[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	char *slash;
 
 	program[length > 0 ? length : 0] = '\0';
 	slash = strrchr(program, '/');
-	if (slash &&
-		asprintf(&built, "%.*s/.libs/" RECORDER, (int)(slash - program),
-			program) < 0)
-		return NULL;
-	if (built && !access(built, R_OK))
-		return built;
-	free(built);
-	found = strdup(MR_PKGLIBDIR "/" RECORDER);
-	if (found && access(found, R_OK)) {
-		mr_say("%s: %s", found, strerror(errno));
-		free(found);
-		return NULL;
+	if (slash) {
+		if (asprintf(out, "%.*s/.libs/" RECORDER, (int)(slash - program),
+			    program) < 0) {
+			*out = NULL;
+			return mr_fail_memory(err);
+		}
+		if (!access(*out, R_OK))
+			return MR_OK;
+		free(*out);
 	}
-	return found;
+	*out = strdup(MR_PKGLIBDIR "/" RECORDER);
+	if (!*out)
+		return mr_fail_memory(err);
+	return access(*out, R_OK) ? mr_fail_errno(err, errno, *out) : MR_OK;
 }
 
 static struct mr_record_options
@@ -159,9 +160,12 @@ prepare(struct recording *recording, const struct options *options, const char *
 
 	recording->output =
 		options->output ? strdup(options->output) : default_output(program);
-	recording->recorder = find_recorder();
-	if (!recording->output || !recording->recorder)
+	if (!recording->output) {
+		mr_say("out of memory");
 		return MR_EXIT_FAILED;
+	}
+	if (find_recorder(&recording->recorder, err))
+		return mr_say_error(NULL, err);
 	if (mr_spool_path(&recording->spool_path, recording->output, err))
 		return mr_say_error(recording->output, err);
 	if (mr_launch_variables_make(&recording->variables, recording->recorder,
@@ -249,8 +253,6 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
-	/* a file that may not grow is then a failed write, which is said */
-	signal(SIGXFSZ, SIG_IGN);
 	if (options.finish)
 		return mr_recorded_finish_named(options.finish);
 	if (!operands[0] && !options.print_env)

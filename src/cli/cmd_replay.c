@@ -413,7 +413,7 @@ run(const struct mr_command *self, int argc, char **argv)
 		return status;
 	if (parse_expects(&job, &err) ||
 		mr_setup_make(&job.setup, &options.policy, &options.limits, NULL, &err))
-		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
+		return mr_say_refusal(self->name, &err);
 	if (mr_policy_is_torch(&job.setup.policy))
 		return mr_say_usage(self->name,
 			"%s: there is no real allocator with the rules of %s", self->name,

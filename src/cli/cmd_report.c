@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "cli/command.h"
 #include "cli/list.h"
 #include "cli/saving.h"
@@ -117,7 +118,7 @@ check(const char *self, struct job *job, char **paths)
 				name);
 		if (mr_setup_make(
 			    &unused, &job->policies[i], &options->limits, NULL, &err))
-			return mr_say_usage(self, "report: %s", err.text);
+			return mr_say_refusal(self, &err);
 	}
 	for (; paths[traces]; traces++)
 		if (!strcmp(paths[traces], "-") && job->policy_count > 1)
@@ -195,13 +196,16 @@ static bool
 describe(struct job *job, size_t i, const char *path, size_t policy)
 {
 	struct mr_how *how = &job->how[i];
-	size_t length, formats;
-	FILE *out = open_memstream(&job->texts[i], &length);
+	struct mr_draft draft;
+	size_t formats;
 
-	if (!out)
+	if (mr_draft_open(&draft, NULL))
 		return false;
-	print_how(out, job, path, policy);
-	if (fclose(out))
+	print_how(draft.file, job, path, policy);
+	if (!mr_draft_sync(&draft, NULL))
+		job->texts[i] = mr_draft_take(&draft);
+	mr_draft_fini(&draft);
+	if (!job->texts[i])
 		return false;
 	how->trace = job->texts[i];
 	how->policy = how->trace + strlen(how->trace) + 1;
@@ -352,25 +356,17 @@ print_page(struct job *job, FILE *out, struct mr_error *err)
 static int
 write_page(struct job *job, struct mr_saving *saving)
 {
-	char *text = NULL;
-	size_t length;
-	FILE *out = open_memstream(&text, &length);
+	struct mr_draft draft;
 	struct mr_error err;
-	int status = MR_EXIT_DONE;
+	int status;
 
-	if (!out) {
-		mr_say("out of memory");
-		return MR_EXIT_FAILED;
-	}
-	if (print_page(job, out, &err))
+	if (mr_draft_open(&draft, &err))
+		return mr_say_error(NULL, &err);
+	if (print_page(job, draft.file, &err) || mr_draft_sync(&draft, &err))
 		status = mr_say_error(NULL, &err);
-	if (fclose(out) && !status) {
-		mr_say("out of memory");
-		status = MR_EXIT_FAILED;
-	}
-	if (!status)
-		status = mr_saving_finish(saving, text, length);
-	free(text);
+	else
+		status = mr_saving_finish(saving, draft.text, draft.length);
+	mr_draft_fini(&draft);
 	return status;
 }
 

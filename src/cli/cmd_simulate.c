@@ -124,7 +124,7 @@ wants_findings(const struct mr_source *input, const struct mr_policy *policy,
 	if (options->own.findings == NEVER || mr_policy_is_torch(policy) ||
 		(!always && options->format.format == MR_OUTPUT_CSV))
 		return false;
-	if (!mr_source_length(input->path)) {
+	if (!mr_source_again(input->path)) {
 		if (always)
 			mr_say("%s cannot be read twice: no findings",
 				mr_path_name(input->path));
@@ -321,6 +321,7 @@ run(const struct mr_command *self, int argc, char **argv)
 	struct mr_setup unused;
 	struct mr_source input;
 	struct mr_error err;
+	bool is_snapshot = false;
 	int status;
 	char **operands = mr_command_parse(self, &options, argc, argv, &status);
 
@@ -331,19 +332,21 @@ run(const struct mr_command *self, int argc, char **argv)
 			!mr_torch_accepts(self, &options, operands)))
 		return MR_EXIT_USAGE;
 	if (mr_setup_is_torch(&options.policy) &&
-		mr_torch_is_snapshot(operands[0], &options.input))
-		return mr_torch_run_simulate(&(struct mr_torch_call){
-			.command = self->name,
-			.path = operands[0],
-			.input = &options.input,
-			.policy = &options.policy,
-			.format = &options.format,
-			.expect = &options.expect,
-			.start = (enum mr_torch_start)options.torch.start,
-		});
+		((status = mr_torch_look(&is_snapshot, operands[0], &options.input)) ||
+			is_snapshot))
+		return status ? status
+			      : mr_torch_run_simulate(&(struct mr_torch_call){
+					.command = self->name,
+					.path = operands[0],
+					.input = &options.input,
+					.policy = &options.policy,
+					.format = &options.format,
+					.expect = &options.expect,
+					.start = (enum mr_torch_start)options.torch.start,
+				});
 	if (mr_expects_parse(&expects, &options.expect, true, &err) ||
 		mr_setup_make(&unused, &options.policy, &options.limits, NULL, &err))
-		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
+		return mr_say_refusal(self->name, &err);
 	status = mr_source_open(&input, operands[0], &options.input);
 	if (!status)
 		status = run_trace(&input, &options, &expects);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/draft.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/command.h"
@@ -106,8 +107,8 @@ show(struct job *job, const struct mr_swept *trace, const struct mr_variants *va
 	if (job->options->plot &&
 		mr_curves_keep(&job->curves, &curve, &variant->setup.policy, &err))
 		return mr_say_error(trace->path, &err);
-	if (job->limits->is_auto)
-		curve.count = mr_limits_thin(points, count);
+	if (job->limits->is_auto && mr_limits_thin(points, &curve.count, &err))
+		return mr_say_error(trace->path, &err);
 	mr_doc_add_origin(&doc, trace->path, &account->header, &account->summary);
 	mr_doc_add_policy(&doc, &variant->setup.policy);
 	if (print_curve(job, &curve, &err))
@@ -172,26 +173,22 @@ show_all(struct job *job, const struct mr_share *share)
 static int
 print(struct job *job, const struct mr_share *share)
 {
-	char *text = NULL;
-	size_t length = 0;
+	struct mr_draft draft;
+	struct mr_error err;
 	int status;
 
-	job->out = open_memstream(&text, &length);
-	if (!job->out) {
-		mr_say("out of memory");
-		return MR_EXIT_FAILED;
-	}
+	if (mr_draft_open(&draft, &err))
+		return mr_say_error(NULL, &err);
+	job->out = draft.file;
 	status = show_all(job, share);
-	if (fclose(job->out)) {
-		mr_say("out of memory");
-		status = MR_EXIT_FAILED;
-	}
+	if (status != MR_EXIT_FAILED && mr_draft_sync(&draft, &err))
+		status = mr_say_error(NULL, &err);
 	if (status != MR_EXIT_FAILED && job->options->plot &&
 		mr_curves_save(&job->curves))
 		status = MR_EXIT_FAILED;
 	if (status != MR_EXIT_FAILED)
-		fwrite(text, 1, length, stdout);
-	free(text);
+		fwrite(draft.text, 1, draft.length, stdout);
+	mr_draft_fini(&draft);
 	return status;
 }
 
@@ -256,7 +253,7 @@ run(const struct mr_command *self, int argc, char **argv)
 	if (mr_limits_make(&limits, &options.sweep, &err) ||
 		mr_point_expects_parse(&expects, &options.expect, &err) ||
 		mr_variants_make(&unused, &options.vary, &options.policy, NULL, &err)) {
-		status = mr_say_usage(self->name, "%s: %s", self->name, err.text);
+		status = mr_say_refusal(self->name, &err);
 	} else if (options.plot &&
 		mr_plot_format_of(&job.curves.format, options.plot, &err)) {
 		status = mr_say_usage(self->name, "%s: --plot: %s", self->name, err.text);

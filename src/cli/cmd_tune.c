@@ -503,7 +503,7 @@ run(const struct mr_command *self, int argc, char **argv)
 		return tune_torch(self, &options, operands);
 	if (mr_expects_parse(&expects, &options.expect, false, &err) ||
 		mr_setup_make(&unused, &options.policy, NULL, NULL, &err))
-		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
+		return mr_say_refusal(self->name, &err);
 	if ((status = read_goal(&goal, &options.tune)))
 		return status;
 	options.input.ahead = options.tune.jobs.value > 1;

@@ -126,12 +126,16 @@ run(const struct mr_command *self, int argc, char **argv)
 	struct mr_setup unused;
 	struct mr_source input;
 	struct mr_error err;
+	bool is_snapshot;
 	int status;
 	char **operands = mr_command_parse(self, &options, argc, argv, &status);
 
 	if (!operands)
 		return status;
-	if (mr_torch_is_snapshot(operands[0], &options.input))
+	status = mr_torch_look(&is_snapshot, operands[0], &options.input);
+	if (status)
+		return status;
+	if (is_snapshot)
 		return mr_torch_run_verify(&(struct mr_torch_call){
 			.command = self->name,
 			.path = operands[0],
@@ -140,7 +144,7 @@ run(const struct mr_command *self, int argc, char **argv)
 			.format = &options.format,
 		});
 	if (mr_setup_make(&unused, &options.policy, NULL, NULL, &err))
-		return mr_say_usage(self->name, "%s: %s", self->name, err.text);
+		return mr_say_refusal(self->name, &err);
 	status = mr_source_open(&input, operands[0], &options.input);
 	if (!status)
 		status = run_trace(&input, &options);

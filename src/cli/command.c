@@ -21,7 +21,7 @@ mr_command_parse(
 		return NULL;
 	}
 	if (parsed) {
-		*status = mr_say_usage(self->name, "%s: %s", self->name, err.text);
+		*status = mr_say_refusal(self->name, &err);
 		return NULL;
 	}
 	if (argc - optind < self->min_operands)

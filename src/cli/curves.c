@@ -5,25 +5,24 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "base/error.h"
 
-/* "FILE, KNOB=VALUE KNOB=VALUE"; the caller frees it. */
+/* "FILE, KNOB=VALUE KNOB=VALUE"; the caller frees it. NULL: out of memory. */
 static char *
 name_of(const struct mr_curve *curve)
 {
+	struct mr_draft draft;
 	char *name = NULL;
-	size_t length;
-	FILE *out = open_memstream(&name, &length);
 
-	if (!out)
+	if (mr_draft_open(&draft, NULL))
 		return NULL;
-	fputs(curve->path, out);
+	fputs(curve->path, draft.file);
 	for (size_t i = 0; i < curve->varied_count; i++)
-		fprintf(out, "%s%s", i ? " " : ", ", curve->varied[i]);
-	if (fclose(out)) {
-		free(name);
-		return NULL;
-	}
+		fprintf(draft.file, "%s%s", i ? " " : ", ", curve->varied[i]);
+	if (!mr_draft_sync(&draft, NULL))
+		name = mr_draft_take(&draft);
+	mr_draft_fini(&draft);
 	return name;
 }
 

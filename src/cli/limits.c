@@ -260,21 +260,22 @@ mark_bends(const struct mr_point *points, bool *keep, size_t first, size_t last)
 	mark_bends(points, keep, worst, last);
 }
 
-size_t
-mr_limits_thin(struct mr_point *points, size_t count)
+enum mr_status
+mr_limits_thin(struct mr_point *points, size_t *count, struct mr_error *err)
 {
-	bool *keep = calloc(count + 1, sizeof(*keep));
+	bool *keep = calloc(*count + 1, sizeof(*keep));
 	size_t end = 0, kept = 0;
 
 	if (!keep)
-		return count;
+		return mr_fail_memory(err);
 	/* From the first point at which nothing changes any more, all are one. */
-	while (end + 1 < count && points[end].valid_to != MR_UNLIMITED)
+	while (end + 1 < *count && points[end].valid_to != MR_UNLIMITED)
 		end++;
 	mark_bends(points, keep, 0, end);
 	for (size_t i = 0; i <= end; i++)
 		if (keep[i])
 			points[kept++] = points[i];
 	free(keep);
-	return kept;
+	*count = kept;
+	return MR_OK;
 }

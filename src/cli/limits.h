@@ -49,9 +49,10 @@ struct mr_sweep_options mr_limits_part(
 	const struct mr_sweep_options *options, size_t first, size_t count);
 
 /*
- * Keeps of the points, in place, the first, the last, and those between which
- * the hit rate bends; returns how many.
+ * Keeps of the *count points, in place, the first, the last, and those between
+ * which the hit rate bends. MR_ENOMEM.
  */
-size_t mr_limits_thin(struct mr_point *points, size_t count);
+MR_MUST_CHECK enum mr_status mr_limits_thin(
+	struct mr_point *points, size_t *count, struct mr_error *err);
 
 #endif

@@ -150,10 +150,11 @@ main(int argc, char **argv)
 		return mr_replay_child(argc, argv);
 	keep_standard_streams();
 	/*
-	 * A closed pipe is then a failed write, answered below. Who runs another
-	 * program gives it back its default first.
+	 * A closed pipe, or a file that may not grow, is then a failed write, which is
+	 * said. Who runs another program gives it back the defaults first.
 	 */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	mr_interrupt_watch();
 	status = dispatch(argc, argv);
 	errno = 0;

@@ -32,5 +32,6 @@ mr_manual_open(const char *command)
 	snprintf(text, sizeof(text), "%s +/^ *%s$", less ? less : "", command);
 	setenv("LESS", text, 1);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	execlp("man", "man", "1", "memreplay", (char *)NULL);
 }

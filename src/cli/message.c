@@ -102,3 +102,12 @@ mr_say_usage(const char *command, const char *format, ...)
 		command ? " " : "");
 	return MR_EXIT_USAGE;
 }
+
+int
+mr_say_refusal(const char *command, const struct mr_error *err)
+{
+	if (err->status != MR_ENOMEM && err->status != MR_EIO)
+		return mr_say_usage(command, "%s: %s", command, err->text);
+	mr_say("%s: %s", command, err->text);
+	return MR_EXIT_FAILED;
+}

@@ -42,6 +42,13 @@ int mr_say_error(const char *path, const struct mr_error *err);
  */
 int mr_say_usage(const char *command, const char *format, ...) MR_PRINTF(2, 3);
 
+/*
+ * Prints why options were not accepted, under the command's name: as wrong use, or
+ * as a failure if they might be right, but memory ran out or a file could not be
+ * read. Returns the exit status.
+ */
+int mr_say_refusal(const char *command, const struct mr_error *err);
+
 /* A path for people: "-" is standard input. */
 const char *mr_path_name(const char *path);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/draft.h"
 #include "base/error.h"
 #include "cli/message.h"
 #include "cli/walk.h"
@@ -192,25 +193,24 @@ void
 mr_piece_work(const struct mr_method *method, struct mr_errand *errand)
 {
 	struct work work = {.method = method, .errand = errand};
-	char *text = NULL;
-	size_t length;
+	struct mr_draft said = {0};
 
-	if (!get_piece(&errand->brief, &work.piece) ||
-		!(work.said = open_memstream(&text, &length))) {
+	if (!get_piece(&errand->brief, &work.piece) || mr_draft_open(&said, NULL)) {
 		errand->results.bad = true;
 		return;
 	}
+	work.said = said.file;
 	work.sweep = mr_limits_part(&method->sweep, work.piece.group, work.piece.groups);
 	mr_say_to(work.said);
 	errand->status = sweep_piece(&work);
 	mr_say_to(NULL);
-	if (fclose(work.said))
+	if (mr_draft_sync(&said, NULL))
 		errand->results.bad = true;
 	else if (errand->status)
-		mr_packet_put_text(&errand->results, text, length);
+		mr_packet_put_text(&errand->results, said.text, said.length);
 	else
-		put_results(&work, text);
-	free(text);
+		put_results(&work, said.text);
+	mr_draft_fini(&said);
 	free(work.account.points);
 	mr_variants_fini(&work.variants);
 	mr_source_close(&work.input);

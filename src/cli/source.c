@@ -78,6 +78,14 @@ mr_source_length(const char *path)
 		: 0;
 }
 
+bool
+mr_source_again(const char *path)
+{
+	struct stat about;
+
+	return strcmp(path, "-") != 0 && (stat(path, &about) || S_ISREG(about.st_mode));
+}
+
 /* Until there are events to tell by. */
 static void
 show_before(void *context, uint64_t done, uint64_t length)

@@ -45,8 +45,14 @@ struct mr_source {
 	struct mr_event events[MR_SOURCE_BATCH];
 };
 
-/* The length of a regular file, which can be read twice; 0: it is none. */
+/* The length of a regular file; 0: it is none. */
 uint64_t mr_source_length(const char *path);
+
+/*
+ * Whether a trace can be read twice: not standard input nor a pipe. One that cannot be
+ * looked at is taken for a file; opening it will say what is wrong.
+ */
+bool mr_source_again(const char *path);
 
 /* Opens a trace ("-": standard input). Returns 0, or says why not: exit status. */
 int mr_source_open(struct mr_source *input, const char *path,

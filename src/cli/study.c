@@ -148,7 +148,7 @@ find(struct mr_subject *subject, const struct mr_setup *setup,
 	int status;
 
 	if (!options->curve || subject->result.events > MR_DIAGNOSIS_MANY ||
-		!mr_source_length(subject->path))
+		!mr_source_again(subject->path))
 		return MR_EXIT_DONE;
 	again.doing = "findings";
 	input = malloc(sizeof(*input));

@@ -32,22 +32,26 @@ static const struct mr_option torch_rows[] = {
 };
 const struct mr_option_group mr_torch_group = {"PyTorch options", torch_rows, 1};
 
-bool
-mr_torch_is_snapshot(const char *path, const struct mr_source_options *input)
+int
+mr_torch_look(bool *is_snapshot, const char *path, const struct mr_source_options *input)
 {
 	struct mr_input *in = NULL;
 	const unsigned char *data;
 	size_t count, length;
-	bool is = false;
+	struct mr_error err;
+	enum mr_status st;
 
-	if (input->from >= 0)
-		return !strcmp(mr_formats(&count)[input->from].name, FORMAT);
-	if (!strcmp(path, "-") || mr_input_open(&in, path, NULL))
-		return false;
-	if (!mr_input_peek(in, 2, &data, &length, NULL))
-		is = mr_pickle_probe(data, length);
+	*is_snapshot =
+		input->from >= 0 && !strcmp(mr_formats(&count)[input->from].name, FORMAT);
+	if (input->from >= 0 || !strcmp(path, "-"))
+		return MR_EXIT_DONE;
+	st = mr_input_open(&in, path, &err);
+	if (!st)
+		st = mr_input_peek(in, 2, &data, &length, &err);
+	if (!st)
+		*is_snapshot = mr_pickle_probe(data, length);
 	mr_input_close(in);
-	return is;
+	return st ? mr_say_error(path, &err) : MR_EXIT_DONE;
 }
 
 bool
@@ -103,10 +107,14 @@ int
 mr_torch_read(struct mr_torch_case *out, const struct mr_torch_call *call)
 {
 	struct mr_source input;
+	bool is_snapshot;
 	int status;
 
 	memset(out, 0, sizeof(*out));
-	if (mr_torch_is_snapshot(call->path, call->input))
+	status = mr_torch_look(&is_snapshot, call->path, call->input);
+	if (status)
+		return status;
+	if (is_snapshot)
 		return read_snapshot(out, call);
 	status = mr_source_open(&input, call->path, call->input);
 	if (!status)
@@ -185,7 +193,7 @@ prepare(struct mr_torch_case *out, struct mr_policy *policy,
 			"%s: --alloc-conf: given more than once; sweep compares",
 			call->command);
 	if (mr_torch_policy(policy, call, NULL, first_conf(call), false, &err))
-		return mr_say_usage(call->command, "%s: %s", call->command, err.text);
+		return mr_say_refusal(call->command, &err);
 	status = mr_torch_read(out, call);
 	if (!status && mr_torch_policy(policy, call, out, first_conf(call), true, &err))
 		status = mr_say_error(call->path, &err);
@@ -280,7 +288,7 @@ mr_torch_run_simulate(const struct mr_torch_call *call)
 	int status = prepare(&of, &policy, call);
 
 	if (!status && mr_expects_parse(&expects, call->expect, false, &err))
-		status = mr_say_usage(call->command, "%s: %s", call->command, err.text);
+		status = mr_say_refusal(call->command, &err);
 	if (!status) {
 		study.settings = policy.torch;
 		status = mr_torch_study(&study, 1, &of, call, MR_STUDY_SPREAD);

@@ -34,10 +34,11 @@ struct mr_torch_call {
 };
 
 /*
- * Whether a trace is a snapshot of PyTorch. Standard input is taken for one only
- * if --from says so, for it can be read but once.
+ * Looks whether a trace is a snapshot of PyTorch. Standard input is taken for one
+ * only if --from says so, for it can be read but once. Returns an exit status.
  */
-bool mr_torch_is_snapshot(const char *path, const struct mr_source_options *input);
+int mr_torch_look(
+	bool *is_snapshot, const char *path, const struct mr_source_options *input);
 
 /*
  * Whether a command line makes sense under PyTorch's rules: one trace, and no option

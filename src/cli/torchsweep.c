@@ -143,8 +143,7 @@ check_grid(const struct grid *grid)
 
 	for (size_t i = 0; i < grid->count; i++)
 		if (point_policy(&policy, grid, NULL, i, &err))
-			return mr_say_usage(grid->call->command, "%s: %s",
-				grid->call->command, err.text);
+			return mr_say_refusal(grid->call->command, &err);
 	return MR_EXIT_DONE;
 }
 
@@ -254,7 +253,7 @@ mr_torch_run_sweep(const struct mr_torch_call *call)
 	int status = make_grid(&grid, call);
 
 	if (!status && mr_expects_parse(&expects, call->expect, false, &err))
-		status = mr_say_usage(call->command, "%s: %s", call->command, err.text);
+		status = mr_say_refusal(call->command, &err);
 	if (!status)
 		status = check_grid(&grid);
 	if (!status)

@@ -246,7 +246,7 @@ mr_torch_run_tune(const struct mr_torch_call *call)
 
 	if (mr_expects_parse(&expects, call->expect, false, &err) ||
 		list_choices(&choices, NULL, &err))
-		return mr_say_usage(call->command, "%s: %s", call->command, err.text);
+		return mr_say_refusal(call->command, &err);
 	status = mr_torch_read(&of, call);
 	if (!status && list_choices(&choices, &of, &err))
 		status = mr_say_error(call->path, &err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/draft.h"
 #include "base/error.h"
 #include "base/units.h"
 
@@ -289,21 +290,21 @@ json_losses(const struct mr_curve *curve, FILE *out, struct mr_error *err)
 static enum mr_status
 json_begin(const struct mr_doc *doc, FILE *out, struct mr_error *err)
 {
-	char *text = NULL;
+	struct mr_draft draft;
+	enum mr_status st = mr_draft_open(&draft, err);
 	size_t length;
-	FILE *memory = open_memstream(&text, &length);
-	enum mr_status st;
 
-	if (!memory)
-		return mr_fail_memory(err);
-	st = mr_doc_print(doc, MR_OUTPUT_JSON, NULL, memory, err);
-	if (fclose(memory) && !st)
-		st = mr_fail_memory(err);
-	while (!st && length && text[length - 1] != '}')
+	if (st)
+		return st;
+	st = mr_doc_print(doc, MR_OUTPUT_JSON, NULL, draft.file, err);
+	if (!st)
+		st = mr_draft_sync(&draft, err);
+	length = draft.length;
+	while (!st && length && draft.text[length - 1] != '}')
 		length--;
 	if (!st)
-		fwrite(text, 1, length - 1, out);
-	free(text);
+		fwrite(draft.text, 1, length - 1, out);
+	mr_draft_fini(&draft);
 	return st;
 }
 

@@ -227,9 +227,11 @@ embed(const struct mr_page *page, FILE *out, struct mr_plot *plot,
 {
 	char *svg;
 	size_t length;
-	enum mr_status st =
-		mr_plot_draw(plot, MR_PLOT_SVG, page->environment, &svg, &length, err);
+	enum mr_status st;
 
+	if (numbers->doc.failed)
+		return mr_fail_memory(err);
+	st = mr_plot_draw(plot, MR_PLOT_SVG, page->environment, &svg, &length, err);
 	if (st)
 		return st;
 	mr_html_svg(out, svg, plot, numbers, label);
@@ -238,17 +240,26 @@ embed(const struct mr_page *page, FILE *out, struct mr_plot *plot,
 }
 
 static enum mr_status
-finish_numbers(FILE *out, struct mr_numbers *numbers, struct mr_error *err)
+print_numbers(FILE *out, const struct mr_numbers *numbers, struct mr_error *err)
 {
-	bool failed = numbers->doc.failed;
+	const struct mr_doc *doc = &numbers->doc;
 
-	if (!failed && numbers->doc.count && numbers->doc.sections[0].count) {
+	if (doc->failed)
+		return mr_fail_memory(err);
+	if (doc->count && doc->sections[0].count) {
 		fputs("<details><summary>Numbers</summary>\n", out);
-		mr_html_rows(out, &numbers->doc.sections[0]);
+		mr_html_rows(out, &doc->sections[0]);
 		fputs("</details>\n", out);
 	}
-	mr_doc_fini(&numbers->doc);
-	return failed ? mr_fail_memory(err) : MR_OK;
+	return MR_OK;
+}
+
+static void
+free_numbers(struct mr_numbers *numbers)
+{
+	if (numbers)
+		mr_doc_fini(&numbers->doc);
+	free(numbers);
 }
 
 /* One subject's picture: narrow alone beside others, both forms on its own. */
@@ -281,8 +292,8 @@ print_panel(const struct mr_page *page, FILE *out, const struct figure *figure, 
 		mr_plot_fini(&plot);
 	}
 	if (numbers && !st)
-		st = finish_numbers(out, numbers, err);
-	free(numbers);
+		st = print_numbers(out, numbers, err);
+	free_numbers(numbers);
 	fputs("</div>\n", out);
 	return st;
 }
@@ -386,8 +397,8 @@ mr_figure_curve(const struct mr_page *page, FILE *out, struct mr_error *err)
 	}
 	fputs("</div>\n", out);
 	if (!st)
-		st = finish_numbers(out, numbers, err);
-	free(numbers);
+		st = print_numbers(out, numbers, err);
+	free_numbers(numbers);
 	mr_command_line(page, out, "sweep", " --limits=exact --plot=curve.svg");
 	fputs("</figure>\n", out);
 	return st;

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "base/error.h"
 
 /* Our ends of the child's standard streams. */
@@ -21,7 +22,7 @@ struct run {
 	struct pollfd ends[STREAMS]; /* fd -1: closed */
 	const char *input;
 	size_t input_left;
-	FILE *output;
+	struct mr_draft output;
 	struct mr_filter *filter;
 	size_t complained;
 };
@@ -37,6 +38,7 @@ start(pid_t *child, int pipes[STREAMS][2], const char *const *argv,
 
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
+	sigaddset(&defaults, SIGXFSZ);
 	if (posix_spawn_file_actions_init(&actions))
 		return mr_fail_memory(err);
 	if (posix_spawnattr_init(&attributes)) {
@@ -45,10 +47,12 @@ start(pid_t *child, int pipes[STREAMS][2], const char *const *argv,
 	}
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-	for (int i = 0; i < STREAMS; i++)
-		posix_spawn_file_actions_adddup2(&actions, pipes[i][i != IN], i);
-	failed = posix_spawnp(
-		child, argv[0], &actions, &attributes, (char *const *)argv, environment);
+	failed = 0;
+	for (int i = 0; i < STREAMS && !failed; i++)
+		failed = posix_spawn_file_actions_adddup2(&actions, pipes[i][i != IN], i);
+	if (!failed)
+		failed = posix_spawnp(child, argv[0], &actions, &attributes,
+			(char *const *)argv, environment);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	if (failed == ENOENT)
@@ -64,8 +68,8 @@ shut(struct pollfd *end)
 }
 
 /* Standard input does not block, lest the child wait for us and we for it. */
-static void
-feed(struct run *run)
+static enum mr_status
+feed(struct run *run, struct mr_error *err)
 {
 	ssize_t n = write(run->ends[IN].fd, run->input, run->input_left);
 
@@ -73,49 +77,58 @@ feed(struct run *run)
 		run->input += n;
 		run->input_left -= (size_t)n;
 	}
+	if (n < 0 && errno != EPIPE && errno != EAGAIN && errno != EINTR)
+		return mr_fail_errno(err, errno, "writing to another program");
 	/* a child that does not want to hear more is no failure of ours */
-	if (!run->input_left || (n < 0 && errno != EAGAIN && errno != EINTR))
+	if (!run->input_left || (n < 0 && errno == EPIPE))
 		shut(&run->ends[IN]);
+	return MR_OK;
 }
 
-static void
-hear(struct run *run, int stream)
+static enum mr_status
+hear(struct run *run, int stream, struct mr_error *err)
 {
 	size_t room = sizeof(run->filter->complaint) - 1 - run->complained;
 	char buffer[16384];
 	ssize_t n = read(run->ends[stream].fd, buffer, sizeof(buffer));
 
-	if (n < 0 && errno == EINTR)
-		return;
-	if (n <= 0) {
+	if (n < 0)
+		return errno == EINTR
+			? MR_OK
+			: mr_fail_errno(err, errno, "reading from another program");
+	if (n == 0) {
 		shut(&run->ends[stream]);
 	} else if (stream == OUT) {
-		fwrite(buffer, 1, (size_t)n, run->output);
+		fwrite(buffer, 1, (size_t)n, run->output.file);
 	} else {
 		room = (size_t)n < room ? (size_t)n : room;
 		memcpy(run->filter->complaint + run->complained, buffer, room);
 		run->complained += room;
 	}
+	return MR_OK;
 }
 
 static enum mr_status
 attend(struct run *run, struct mr_error *err)
 {
-	while (run->ends[IN].fd >= 0 || run->ends[OUT].fd >= 0 ||
-		run->ends[ERR].fd >= 0) {
+	enum mr_status st = MR_OK;
+
+	while (!st &&
+		(run->ends[IN].fd >= 0 || run->ends[OUT].fd >= 0 ||
+			run->ends[ERR].fd >= 0)) {
 		if (poll(run->ends, STREAMS, -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return mr_fail_errno(err, errno, "waiting for another program");
 		}
 		if (run->ends[IN].revents)
-			feed(run);
-		if (run->ends[OUT].revents)
-			hear(run, OUT);
-		if (run->ends[ERR].revents)
-			hear(run, ERR);
+			st = feed(run, err);
+		if (!st && run->ends[OUT].revents)
+			st = hear(run, OUT, err);
+		if (!st && run->ends[ERR].revents)
+			st = hear(run, ERR, err);
 	}
-	return MR_OK;
+	return st;
 }
 
 static enum mr_status
@@ -177,14 +190,18 @@ mr_filter_run(struct mr_filter *out, const char *const *argv, const char *input,
 	enum mr_status st;
 
 	*out = (struct mr_filter){0};
-	run.output = open_memstream(&out->output, &out->length);
-	if (!run.output)
-		return mr_fail_memory(err);
+	if ((st = mr_draft_open(&run.output, err)))
+		return st;
 	st = open_pipes(pipes, err);
 	if (!st)
 		st = run_child(&run, pipes, argv, environment, err);
-	if (fclose(run.output) && !st)
-		st = mr_fail_memory(err);
+	if (!st)
+		st = mr_draft_sync(&run.output, err);
+	if (!st) {
+		out->length = run.output.length;
+		out->output = mr_draft_take(&run.output);
+	}
+	mr_draft_fini(&run.output);
 	return st;
 }
 

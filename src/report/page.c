@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/draft.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "memreplay/sim.h"
@@ -108,6 +109,16 @@ print_top(const struct mr_page *page, FILE *out)
 
 /* --- tables of all subjects side by side */
 
+/* Ends a document that went into the page. */
+static enum mr_status
+end_doc(struct mr_doc *doc, struct mr_error *err)
+{
+	bool failed = doc->failed;
+
+	mr_doc_fini(doc);
+	return failed ? mr_fail_memory(err) : MR_OK;
+}
+
 /* Sections that a function fills, one a subject, as a table. */
 static enum mr_status
 print_beside(const struct mr_page *page, FILE *out, unsigned part, const char *corner,
@@ -129,26 +140,27 @@ print_beside(const struct mr_page *page, FILE *out, unsigned part, const char *c
 	if (!doc.failed)
 		mr_html_beside(out, doc.sections, page->count, names, corner);
 	free(names);
-	mr_doc_fini(&doc);
-	return MR_OK;
+	return end_doc(&doc, err);
 }
 
 /* The facts of a subject's trace, then those of its policy. */
-static void
-print_facts(const struct mr_page *page, size_t section, FILE *out)
+static enum mr_status
+print_facts(const struct mr_page *page, size_t section, FILE *out, struct mr_error *err)
 {
 	struct mr_doc_section *beside = calloc(page->count, sizeof(*beside));
 	const char **names = calloc(page->count, sizeof(*names));
+	enum mr_status st = beside && names ? MR_OK : mr_fail_memory(err);
 
-	for (size_t i = 0; beside && names && i < page->count; i++) {
+	for (size_t i = 0; !st && i < page->count; i++) {
 		names[i] = page->subjects[i].name;
 		beside[i] = page->facts[i].sections[section];
 	}
-	if (beside && names)
+	if (!st)
 		mr_html_beside(
 			out, beside, page->count, names, section ? "policy" : "trace");
 	free(names);
 	free(beside);
+	return st;
 }
 
 static enum mr_status
@@ -161,9 +173,11 @@ print_numbers(const struct mr_page *page, FILE *out, struct mr_error *err)
 	fputs("<div class=\"facts\"><div id=\"result\">", out);
 	st = print_beside(page, out, MR_SECTION_RESULT, "result", err);
 	fputs("</div><div><div id=\"trace\">", out);
-	print_facts(page, 0, out);
+	if (!st)
+		st = print_facts(page, 0, out, err);
 	fputs("</div><p></p><div id=\"policy\">", out);
-	print_facts(page, 1, out);
+	if (!st)
+		st = print_facts(page, 1, out, err);
 	fputs("</div></div></div>\n<details><summary>In detail: why mallocs missed, "
 	      "stale bytes, "
 	      "the bound on hits</summary><div id=\"detail\">\n",
@@ -289,8 +303,8 @@ add_choice(struct mr_doc *doc, const struct mr_subject *subject, const char *nam
 	mr_doc_bytes(doc, "peak_total_bytes", result->peak_total_bytes);
 }
 
-static void
-print_choices(const struct mr_page *page, FILE *out)
+static enum mr_status
+print_choices(const struct mr_page *page, FILE *out, struct mr_error *err)
 {
 	struct mr_doc doc = {0};
 
@@ -306,7 +320,7 @@ print_choices(const struct mr_page *page, FILE *out)
 	}
 	if (!doc.failed)
 		mr_html_rows(out, &doc.sections[0]);
-	mr_doc_fini(&doc);
+	return end_doc(&doc, err);
 }
 
 static enum mr_status
@@ -320,13 +334,14 @@ print_limit(const struct mr_page *page, FILE *out, struct mr_error *err)
 	      "the hit rate stays at 99 % of what an unlimited cache reaches.</p>\n"
 	      "<div id=\"choices\">",
 		out);
-	print_choices(page, out);
+	st = print_choices(page, out, err);
 	fputs("</div>\n", out);
 	mr_command_begin(out);
 	mr_command_text(page, out, "simulate", "");
 	mr_command_text(page, out, "tune", "");
 	mr_command_end(out);
-	st = mr_figure_curve(page, out, err);
+	if (!st)
+		st = mr_figure_curve(page, out, err);
 	fputs("</section>\n", out);
 	return st;
 }
@@ -340,29 +355,26 @@ print_held(const struct mr_page *page, FILE *out, struct mr_error *err)
 
 	fputs("<section id=\"held\"><h2>Were the limits held?</h2>\n", out);
 	for (size_t i = 0; i < page->count; i++) {
-		char *text = NULL;
-		size_t length;
-		FILE *memory = open_memstream(&text, &length);
+		struct mr_draft draft;
 
-		if (!memory)
-			return mr_fail_memory(err);
+		if ((st = mr_draft_open(&draft, err)))
+			return st;
 		if (page->count > 1) {
 			fputs("<h3>", out);
 			mr_html_text(out, page->subjects[i].name, 120);
 			fputs("</h3>", out);
 		}
 		mr_replay_limits(
-			&page->subjects[i].result, &page->subjects[i].policy, memory);
-		if (fclose(memory)) {
-			free(text);
-			return mr_fail_memory(err);
-		}
-		for (char *at = text; *at; at++)
+			&page->subjects[i].result, &page->subjects[i].policy, draft.file);
+		st = mr_draft_sync(&draft, err);
+		for (char *at = draft.text; *at; at++)
 			*at = *at == '\n' ? ' ' : *at;
 		fputs("<p>", out);
-		mr_html_text(out, text, 0);
+		mr_html_text(out, draft.text, 0);
 		fputs("</p>\n", out);
-		free(text);
+		mr_draft_fini(&draft);
+		if (st)
+			return st;
 	}
 	fputs("<div id=\"limit_enforcement\">", out);
 	st = print_beside(page, out, MR_SECTION_LIMITS, "limit enforcement", err);
@@ -397,7 +409,7 @@ print_phases(const struct mr_page *page, FILE *out, struct mr_error *err)
 			mr_html_rows(out, &doc.sections[0]);
 		else
 			fputs("<p>The trace has no marks.</p>\n", out);
-		mr_doc_fini(&doc);
+		st = end_doc(&doc, err);
 	}
 	mr_command_line(page, out, "simulate", " --format=json");
 	fputs("</section>\n<section id=\"peak\"><h2>What was cached at the peak of the "
@@ -416,7 +428,7 @@ print_phases(const struct mr_page *page, FILE *out, struct mr_error *err)
 			mr_html_rows(out, &doc.sections[0]);
 		else
 			fputs("<p>Nothing was cached.</p>\n", out);
-		mr_doc_fini(&doc);
+		st = end_doc(&doc, err);
 	}
 	mr_command_line(page, out, "simulate", " --format=json");
 	fputs("</section>\n", out);

@@ -32,11 +32,13 @@ enum mr_status
 mr_plot_init(
 	struct mr_plot *plot, int width, int height, int key_lines, struct mr_error *err)
 {
+	enum mr_status st;
+
 	*plot = (struct mr_plot){
 		.width = width, .height = height, .top = 8 + key_lines * MR_PLOT_KEY};
-	plot->script = open_memstream(&plot->text, &plot->length);
-	if (!plot->script)
-		return mr_fail_memory(err);
+	if ((st = mr_draft_open(&plot->draft, err)))
+		return st;
+	plot->script = plot->draft.file;
 	fprintf(plot->script,
 		"set lmargin at screen %.6f\nset rmargin at screen %.6f\n"
 		"set bmargin at screen %.6f\nset tmargin at screen %.6f\n"
@@ -54,9 +56,7 @@ mr_plot_init(
 void
 mr_plot_fini(struct mr_plot *plot)
 {
-	if (plot->script)
-		fclose(plot->script);
-	free(plot->text);
+	mr_draft_fini(&plot->draft);
 	*plot = (struct mr_plot){0};
 }
 
@@ -184,21 +184,18 @@ enum mr_status
 mr_plot_draw(struct mr_plot *plot, enum mr_plot_format format, char *const *environment,
 	char **out, size_t *length, struct mr_error *err)
 {
-	char *script = NULL;
-	size_t script_length;
-	FILE *all;
-	enum mr_status st;
+	struct mr_draft script;
+	enum mr_status st = mr_draft_sync(&plot->draft, err);
 
-	if (fflush(plot->script) || !(all = open_memstream(&script, &script_length)))
-		return mr_fail_memory(err);
-	print_terminal(plot, format, all);
-	fwrite(plot->text, 1, plot->length, all);
-	if (fclose(all))
-		st = mr_fail_memory(err);
-	else
-		st = run_gnuplot(script, environment, out, length, err);
+	if (st || (st = mr_draft_open(&script, err)))
+		return st;
+	print_terminal(plot, format, script.file);
+	fwrite(plot->draft.text, 1, plot->draft.length, script.file);
+	st = mr_draft_sync(&script, err);
+	if (!st)
+		st = run_gnuplot(script.text, environment, out, length, err);
 	if (!st && format == MR_PLOT_PDF)
 		fix_date(*out, *length);
-	free(script);
+	mr_draft_fini(&script);
 	return st;
 }

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+#include "base/draft.h"
 #include "memreplay/base.h"
 
 /* Where the axes stand in a picture, in pixels. */
@@ -25,9 +26,8 @@ MR_MUST_CHECK enum mr_status mr_plot_format_of(
 	enum mr_plot_format *out, const char *path, struct mr_error *err);
 
 struct mr_plot {
-	FILE *script; /* of gnuplot; what is drawn is printed here */
-	char *text;
-	size_t length;
+	FILE *script; /* of gnuplot; what is drawn is printed here: draft.file */
+	struct mr_draft draft;
 	int width, height; /* pixels */
 	int top;           /* where the axes begin, below the legend */
 };

@@ -32,3 +32,29 @@ $ memreplay simulate double_free.jsonl 2>/dev/null
 $ mkfifo pipe; ( exec 3<>pipe 4>pipe 3>&-; memreplay simulate small.jsonl >&4; echo "status $?" >&2 ); rm pipe
 ! memreplay: standard output: Broken pipe
 ! status 1
+
+# a file that may not grow, and what stood there
+$ echo old >new.jsonl; (ulimit -f 1; memreplay convert small.jsonl new.jsonl); cat new.jsonl; echo *.part; rm new.jsonl
+old
+*.part
+! memreplay: new.jsonl: cannot write: File too large
+
+# ... as standard output
+$ (ulimit -f 1; memreplay simulate small.jsonl) >table
+! memreplay: standard output: File too large
+? 1
+
+# a folder as output
+$ mkdir folder; memreplay convert --to=jsonl small.jsonl folder; status=$?; rmdir folder; exit $status
+! memreplay: folder: cannot create: Is a directory
+? 1
+
+# a full disk as output
+$ memreplay convert --to=jsonl small.jsonl /dev/full
+! memreplay: /dev/full: cannot write: No space left on device
+? 1
+
+# a pipe as input, and as output
+$ mkfifo in out; cat small.jsonl >in & cat out >got.jsonl & memreplay convert --to=jsonl in out; wait; rm in out; grep -c op got.jsonl
+19
+! memreplay: out: 19 events written
