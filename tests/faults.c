@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every command, with calls that fail: each kind of call, at each of its turns.
+ * With FAULTS=all (`make check-faults`) every single one of them, alone and with all
+ * later ones. `make check` runs a part: the first call from each place that no command
+ * before has reached, so that each line of the program that can meet a failure does.
+ */
+#include "faultrun.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memreplay/replay.h"
+
+static const char *const names[FAULT_CALLS] = {
+	[FAULT_MEMORY] = "memory",
+	[FAULT_MAP] = "mappings",
+	[FAULT_READ] = "reads",
+	[FAULT_WRITE] = "writes",
+	[FAULT_OPEN] = "opening",
+	[FAULT_NAME] = "names",
+	[FAULT_PROCESS] = "processes",
+	[FAULT_WAIT] = "waits",
+	[FAULT_THREAD] = "threads",
+};
+
+static const struct fault_command commands[] = {
+	{.name = "help", .line = "help"},
+	{.name = "help of a command", .line = "help sweep"},
+	{.name = "completion", .line = "completion bash"},
+	{.name = "info", .line = "info small.jsonl"},
+	{.name = "info, gzip, json", .line = "info --format=json small.mrt.gz"},
+	{.name = "simulate", .line = "simulate small.mrt.gz"},
+	{.name = "simulate, document", .line = "simulate --format=json document.json"},
+	{.name = "simulate, csv", .line = "simulate --format=csv small.jsonl"},
+	{.name = "simulate, expectation",
+		.line = "simulate --expect hits>=1 small.jsonl"},
+	{.name = "simulate, PyTorch",
+		.line = "simulate --policy=torch-cuda snapshot.pickle"},
+	{.name = "simulate, picture",
+		.line = "simulate --plot=p.svg small.jsonl",
+		.output = "p.svg"},
+	{.name = "sweep", .line = "sweep --limits=0,100,1000,unlimited small.jsonl"},
+	{.name = "sweep, threads", .line = "sweep --jobs=2 --limits=exact small.mrt.gz"},
+	{.name = "sweep, knobs",
+		.line = "sweep --vary=page=1,4096 --format=json small.jsonl"},
+	{.name = "sweep, picture",
+		.line = "sweep --limits=0,1000 --plot=p.svg small.jsonl",
+		.output = "p.svg"},
+	{.name = "tune", .line = "tune --target=99% small.jsonl small.mrt.gz"},
+	{.name = "tune, knee", .line = "tune --knee --format=json --jobs=2 small.jsonl"},
+	{.name = "tune, device", .line = "tune --device-memory=1G snapshot.pickle"},
+	{.name = "diff, results", .line = "diff one.json two.json"},
+	{.name = "diff, traces",
+		.line = "diff --format=json --with=page=1 small.jsonl small.mrt.gz"},
+	{.name = "verify", .line = "verify small.jsonl"},
+	{.name = "verify, PyTorch", .line = "verify --format=json snapshot.pickle"},
+	{.name = "convert",
+		.line = "convert small.jsonl new.mrt.gz",
+		.output = "new.mrt.gz"},
+	{.name = "convert over a file",
+		.line = "convert small.mrt.gz old.jsonl",
+		.output = "old.jsonl",
+		.replaces = true},
+	{.name = "convert to standard output",
+		.line = "convert --to=chrome-trace small.mrt.gz -"},
+	{.name = "convert a part",
+		.line = "convert --from-mark=start --scale-sizes=2 small.jsonl p.jsonl",
+		.output = "p.jsonl"},
+	{.name = "report", .line = "report small.jsonl -o r.html", .output = "r.html"},
+	{.name = "report, replay",
+		.line = "report small.jsonl --replay=replay.json -o r.html",
+		.output = "r.html"},
+	{.name = "replay",
+		.line = "replay --touch=none --force --format=json small.jsonl",
+		.measures = true,
+		.results = true},
+	{.name = "replay, within a child",
+		.line = "replay --format=json --timing=calls small.jsonl",
+		.measures = true,
+		.results = true,
+		.child = MR_REPLAY_CHILD},
+	{.name = "record",
+		.line = "record -o r.jsonl recordee all",
+		.output = "r.jsonl",
+		.measures = true,
+		.starts = true},
+	{.name = "record --finish",
+		.line = "record --finish saved.jsonl",
+		.output = "saved.jsonl",
+		.measures = true,
+		.takes = true},
+	{.name = "record, within the program",
+		.line = "record -o r.jsonl recordee all",
+		.output = "r.jsonl",
+		.measures = true,
+		.recorded = "recordee"},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* One kind of call in one command. */
+struct series {
+	const struct fault_command *command;
+	struct fault_reference reference;
+	enum fault_calls calls;
+	uint64_t runs;
+	uint64_t wrong;
+};
+
+static int number, failed;
+static bool all; /* every call */
+
+static uint64_t
+run_one(struct series *series, enum fault_how how, uint64_t nth)
+{
+	static const char *const ways[] = {[FAULT_ONCE] = "this one alone",
+		[FAULT_ONWARDS] = "and all later ones",
+		[FAULT_SITE] = "from a place of this number",
+		[FAULT_SHORT] = "at most so many bytes at a time",
+		[FAULT_INTERRUPT] = "every second one interrupted",
+		[FAULT_SHRINK] = "of a file that shrinks",
+		[FAULT_GROW] = "of a file that grows"};
+	const char *complaint, *line;
+	uint64_t injected = fault_run(
+		&complaint, series->command, &series->reference, series->calls, how, nth);
+
+	series->runs += injected > 0;
+	if (!complaint || series->wrong++ >= 5)
+		return injected;
+	printf("# %s %lu, %s:\n", names[series->calls], nth, ways[how]);
+	for (line = complaint; *line; line += *line == '\n') {
+		int length = (int)strcspn(line, "\n");
+
+		printf("#   %.*s\n", length, line);
+		line += length;
+	}
+	return injected;
+}
+
+/* Keys of places that a command before has failed at. */
+static bool
+is_known(uint64_t key)
+{
+	static uint64_t known[1 << 16];
+	static size_t count;
+
+	for (size_t i = 0; i < count; i++)
+		if (known[i] == key)
+			return true;
+	known[count++] = key;
+	return false;
+}
+
+static void
+run_sites(struct series *series)
+{
+	for (uint64_t i = 0; i < series->reference.site_count; i++)
+		if (!is_known(series->reference.sites[i]))
+			run_one(series, FAULT_SITE, i + 1);
+}
+
+static void
+run_each(struct series *series, enum fault_how how)
+{
+	for (uint64_t nth = 1; run_one(series, how, nth); nth++)
+		;
+}
+
+/* What is no failure: it must succeed, with the same output. */
+static void
+run_odd(struct series *series)
+{
+	static const uint64_t lengths[] = {1, 7, 4095};
+
+	run_one(series, FAULT_INTERRUPT, 1);
+	for (size_t i = 0; i < (all ? sizeof(lengths) / sizeof(lengths[0]) : 1); i++)
+		run_one(series, FAULT_SHORT, lengths[i]);
+}
+
+static void
+run_series(const struct fault_command *command, enum fault_calls calls)
+{
+	struct series series = {.command = command, .calls = calls};
+
+	if (!fault_reference(&series.reference, command, calls)) {
+		printf("not ok %d - %s: fails without faults: status %#x\n", ++number,
+			command->name, (unsigned)series.reference.status);
+		failed++;
+		fault_reference_fini(&series.reference);
+		return;
+	}
+	if (series.reference.made) {
+		if (all) {
+			run_each(&series, FAULT_ONCE);
+			run_each(&series, FAULT_ONWARDS);
+		} else {
+			run_sites(&series);
+		}
+		if (calls == FAULT_READ || calls == FAULT_WRITE || calls == FAULT_WAIT)
+			run_odd(&series);
+		if (calls == FAULT_READ) {
+			run_each(&series, FAULT_SHRINK);
+			run_each(&series, FAULT_GROW);
+		}
+		failed += series.wrong > 0;
+		printf("%sok %d - %s: %s\n", series.wrong ? "not " : "", ++number,
+			command->name, names[calls]);
+		printf("# %lu calls from %lu places, %lu runs, %lu wrong\n",
+			series.reference.made, series.reference.site_count, series.runs,
+			series.wrong);
+	}
+	if (!series.reference.made && calls == FAULT_MEMORY)
+		printf("ok %d - %s: memory # SKIP its malloc comes before that "
+		       "preloaded\n",
+			++number, command->name);
+	fault_reference_fini(&series.reference);
+}
+
+static void
+run_command(const struct fault_command *command)
+{
+	for (int calls = 0; calls < FAULT_CALLS; calls++) {
+		/* of these, what the recorder passes on is the program's own */
+		if (calls != FAULT_MEMORY || !command->recorded)
+			run_series(command, (enum fault_calls)calls);
+	}
+}
+
+#define PATH_SIZE 8192
+
+static char *
+path_in(char path[PATH_SIZE], const char *folder, const char *name)
+{
+	if (snprintf(path, PATH_SIZE, "%s/%s", folder, name) >= PATH_SIZE)
+		abort();
+	return path;
+}
+
+/* Inputs from the source tree, and those that commands make of them. */
+static bool
+make_inputs(const char *source)
+{
+	static const char *const files[][2] = {{"small.jsonl", "tests/cli/small.jsonl"},
+		{"snapshot.pickle", "tests/corpus/good-snapshot-protocol-4.pickle"},
+		{"document.json", "tests/corpus/good-document.json"}};
+	char path[PATH_SIZE];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (!fault_input_file(files[i][0], path_in(path, source, files[i][1])))
+			return false;
+	return fault_input("old.jsonl", "old\n", 4) &&
+		fault_input_made(
+			"small.mrt.gz", "convert small.jsonl small.mrt.gz", false) &&
+		fault_input_made(
+			"one.json", "simulate --format=json small.jsonl", true) &&
+		fault_input_made("two.json",
+			"simulate --format=json --set page=1 small.jsonl", true) &&
+		fault_input_made(
+			"replay.json", "replay --format=json small.jsonl", true) &&
+		!system("env $(memreplay record -o saved.jsonl --print-env 2>/dev/null) "
+			"recordee all >/dev/null") &&
+		fault_input_file("saved.jsonl.spool", "saved.jsonl.spool");
+}
+
+/* Found there: the stand-in for gnuplot, the program, and those that it records. */
+static void
+set_path(const char *build)
+{
+	char path[PATH_SIZE];
+
+	if (snprintf(path, sizeof(path), ".tools:%s:%s/tests:/usr/bin:/bin", build,
+		    build) >= PATH_SIZE)
+		abort();
+	setenv("PATH", path, 1);
+}
+
+/* The folder that a variable names, from the root on. */
+static char *
+folder_of(char path[PATH_SIZE], const char *variable)
+{
+	const char *folder = getenv(variable);
+
+	if (!realpath(folder ? folder : ".", path))
+		abort();
+	return path;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *only = argc > 1 ? argv[1] : "", *extent = getenv("FAULTS");
+	char build[PATH_SIZE], source[PATH_SIZE], program[PATH_SIZE], library[PATH_SIZE];
+
+	folder_of(source, "top_srcdir");
+	folder_of(build, "top_builddir");
+	all = extent && !strcmp(extent, "all");
+	set_path(build);
+	if (!fault_setup(path_in(program, build, "memreplay"),
+		    path_in(library, build, "tests/.libs/libfault.so")) ||
+		!make_inputs(source))
+		return EXIT_FAILURE;
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strncmp(commands[i].name, only, strlen(only)))
+			run_command(&commands[i]);
+	fault_cleanup();
+	printf("1..%d\n", number);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
