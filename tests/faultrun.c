@@ -387,29 +387,46 @@ is_harmless(void)
 	return fault->how == FAULT_SHORT || fault->how == FAULT_INTERRUPT;
 }
 
+static bool
+is_spool(const char *name)
+{
+	size_t length = strlen(name), end = strlen(SPOOL);
+
+	return length > end && !strcmp(name + length - end, SPOOL);
+}
+
+/* The output, or what is recorded beside it of a child: "r.jsonl", "r.17.jsonl". */
+static bool
+is_made(const struct fault_command *command, const char *name)
+{
+	if (!command->output || !strcmp(name, command->output))
+		return command->output;
+	return command->recorded && !is_spool(name) &&
+		!strncmp(name, command->output, strcspn(command->output, ".") + 1);
+}
+
 static const char *
 judge_file(const struct fault_command *command, const struct fault_reference *reference,
 	const char *name, bool succeeded)
 {
-	size_t length = strlen(name), end = strlen(SPOOL);
 	const struct input *input = find_input(name);
-	bool is_output = command->output && !strcmp(name, command->output);
+	bool made = is_made(command, name);
 	struct fault_bytes have = {0};
 	bool good;
 
-	if (!is_output && !input && length > end && !strcmp(name + length - end, SPOOL))
+	if (!made && !input && is_spool(name))
 		return judge_spool(command, name);
-	if (!is_output && !input)
+	if (!made && !input)
 		return complain("%s was left behind", name);
-	if (!is_output && may_differ())
+	if (!made && may_differ())
 		return NULL;
-	if (is_output && command->recorded)
+	if (made && command->recorded)
 		return judge_trace(name);
 	good = take_file(&have, name);
 	/* what fails behind its output leaves it: whole */
 	good = good &&
-		((is_output && same(&have, &reference->file, command->measures)) ||
-			(input && !(is_output && succeeded) &&
+		((made && same(&have, &reference->file, command->measures)) ||
+			(input && !(made && succeeded) &&
 				same(&have, &input->content, false)));
 	free(have.at);
 	return good ? NULL : complain("%s has not the right content", name);
@@ -458,7 +475,8 @@ judge(const struct fault_command *command, const struct fault_reference *referen
 		complaint = complain("it failed, and need not");
 	else if (!succeeded && !has_message())
 		complaint = complain("it failed without a message");
-	else if (succeeded && !may_differ() && !(command->results && has_message()) &&
+	else if ((succeeded || command->recorded) && !may_differ() &&
+		!(command->results && has_message()) &&
 		(!take_fd(&printed, out_fd) ||
 			!same(&printed, &reference->out, command->measures)))
 		complaint = complain("it printed something else");

@@ -43,6 +43,11 @@ static const struct fault_command commands[] = {
 		.output = "p.svg"},
 	{.name = "sweep", .line = "sweep --limits=0,100,1000,unlimited small.jsonl"},
 	{.name = "sweep, threads", .line = "sweep --jobs=2 --limits=exact small.mrt.gz"},
+	{.name = "sweep, two traces",
+		.line = "sweep --jobs=2 --limits=0,100,1000 small.jsonl small.mrt.gz"},
+	{.name = "sweep, PyTorch",
+		.line = "sweep --policy=torch-cuda --format=json --jobs=2 "
+			"snapshot.pickle"},
 	{.name = "sweep, knobs",
 		.line = "sweep --vary=page=1,4096 --format=json small.jsonl"},
 	{.name = "sweep, picture",
@@ -68,6 +73,15 @@ static const struct fault_command commands[] = {
 	{.name = "convert a part",
 		.line = "convert --from-mark=start --scale-sizes=2 small.jsonl p.jsonl",
 		.output = "p.jsonl"},
+	{.name = "import of Android", .line = "convert --to=jsonl android.txt -"},
+	{.name = "import of heaptrack", .line = "convert --to=jsonl heaptrack.txt.gz -"},
+	{.name = "import of intervals", .line = "convert --to=jsonl intervals.csv -"},
+	{.name = "import of Kineto", .line = "convert --to=jsonl kineto.json -"},
+	{.name = "import of logalloc", .line = "convert --to=jsonl logalloc.log -"},
+	{.name = "import of mtrace", .line = "convert --to=jsonl mtrace.mtrace -"},
+	{.name = "import of zstd", .line = "info packed.txt.zst"},
+	{.name = "import of RMM", .line = "convert --to=jsonl rmm.csv -"},
+	{.name = "import of PyTorch", .line = "convert --to=jsonl snapshot.pickle -"},
 	{.name = "report", .line = "report small.jsonl -o r.html", .output = "r.html"},
 	{.name = "report, replay",
 		.line = "report small.jsonl --replay=replay.json -o r.html",
@@ -93,6 +107,11 @@ static const struct fault_command commands[] = {
 		.takes = true},
 	{.name = "record, within the program",
 		.line = "record -o r.jsonl recordee all",
+		.output = "r.jsonl",
+		.measures = true,
+		.recorded = "recordee"},
+	{.name = "record, within the program's children",
+		.line = "record --follow-children -o r.jsonl recordee forks 2",
 		.output = "r.jsonl",
 		.measures = true,
 		.recorded = "recordee"},
@@ -244,7 +263,15 @@ make_inputs(const char *source)
 {
 	static const char *const files[][2] = {{"small.jsonl", "tests/cli/small.jsonl"},
 		{"snapshot.pickle", "tests/corpus/good-snapshot-protocol-4.pickle"},
-		{"document.json", "tests/corpus/good-document.json"}};
+		{"document.json", "tests/corpus/good-document.json"},
+		{"android.txt", "tests/corpus/good-android-times.txt"},
+		{"heaptrack.txt.gz", "tests/corpus/good-heaptrack.txt.gz"},
+		{"intervals.csv", "tests/corpus/good-intervals.csv"},
+		{"kineto.json", "tests/corpus/good-kineto.json"},
+		{"logalloc.log", "tests/corpus/good-logalloc.log"},
+		{"mtrace.mtrace", "tests/corpus/good-mtrace.mtrace"},
+		{"packed.txt.zst", "tests/corpus/good-zstd.txt.zst"},
+		{"rmm.csv", "tests/corpus/good-rmm-csv.csv"}};
 	char path[PATH_SIZE];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)

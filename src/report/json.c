@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "report/doc.h"
+#include "trace/jsonvalue.h"
 
 /* The length of the UTF-8 character at text, or 0 if there is none. */
 static size_t
@@ -68,16 +69,11 @@ make_value(const struct mr_cell *cell)
 	return cJSON_CreateRaw(mr_cell_raw(text, cell) ? text : "null");
 }
 
-/* Gives item to an object under key, or to an array; frees it if that fails. */
+/* Gives item to an object under key, or to an array. */
 static bool
 give(cJSON *parent, const char *key, cJSON *item)
 {
-	if (item &&
-		(cJSON_IsArray(parent) ? cJSON_AddItemToArray(parent, item)
-				       : cJSON_AddItemToObject(parent, key, item)))
-		return true;
-	cJSON_Delete(item);
-	return false;
+	return mr_json_add(parent, cJSON_IsArray(parent) ? NULL : key, item);
 }
 
 static bool

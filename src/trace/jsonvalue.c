@@ -32,6 +32,15 @@ mr_json_parse(cJSON **tree, const char *text, size_t length, const char **end,
 	return !*tree && errno == ENOMEM ? mr_fail_memory(err) : MR_OK;
 }
 
+bool
+mr_json_add(cJSON *to, const char *key, cJSON *item)
+{
+	if (key ? cJSON_AddItemToObject(to, key, item) : cJSON_AddItemToArray(to, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
 enum mr_status
 mr_object_parse(cJSON **tree, const struct mr_object *object, struct mr_error *err)
 {

@@ -8,6 +8,7 @@
  * Errors have no place.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,13 @@ struct mr_object {
  */
 MR_MUST_CHECK enum mr_status mr_json_parse(cJSON **tree, const char *text, size_t length,
 	const char **end, struct mr_error *err);
+
+/*
+ * Adds an item to an object, or, where key is NULL, to an array. cJSON leaves an item
+ * that there is no memory to add to the caller; this deletes it. False then, and for an
+ * item of NULL.
+ */
+bool mr_json_add(cJSON *to, const char *key, cJSON *item);
 
 /*
  * Parses text as one JSON object with nothing but white space behind it. On

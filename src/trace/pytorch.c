@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "trace/import.h"
+#include "trace/jsonvalue.h"
 #include "trace/pickle.h"
 #include "trace/snapshot.h"
 
@@ -204,7 +205,7 @@ number_stream(struct pytorch *p, uint64_t stream, struct mr_error *err)
 		return MR_OK;
 	snprintf(text, sizeof(text), "%" PRIu64, stream);
 	st = mr_slots_add(&p->streams, &slot, stream, err);
-	if (!st && !cJSON_AddItemToArray(p->stream_list, cJSON_CreateRaw(text)))
+	if (!st && !mr_json_add(p->stream_list, NULL, cJSON_CreateRaw(text)))
 		st = mr_fail_memory(err);
 	return st;
 }
@@ -247,12 +248,10 @@ make_header(struct mr_source *source, struct mr_error *err)
 							      : "requested"))
 		goto out;
 	if (settings &&
-		!cJSON_AddItemToObject(
-			more, "allocator_settings", cJSON_Duplicate(settings, 1)))
+		!mr_json_add(more, "allocator_settings", cJSON_Duplicate(settings, 1)))
 		goto out;
 	if (p->stream_list &&
-		!cJSON_AddItemToObject(
-			more, "streams", cJSON_Duplicate(p->stream_list, 1)))
+		!mr_json_add(more, "streams", cJSON_Duplicate(p->stream_list, 1)))
 		goto out;
 	st = mr_import_header(source, "pytorch", more, err);
 out:

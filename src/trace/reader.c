@@ -34,6 +34,7 @@ close_reader(struct mr_reader *reader)
 		reader->reading->close(&reader->source);
 	reader->reading = NULL;
 	mr_check_fini(&reader->check);
+	memset(&reader->check, 0, sizeof(reader->check));
 	mr_input_close(reader->source.input);
 }
 

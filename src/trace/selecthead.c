@@ -39,7 +39,7 @@ add_figures(cJSON *object, const cJSON *import)
 		if (!cJSON_IsNumber(item) && !cJSON_IsBool(item))
 			continue;
 		figure = cJSON_Duplicate(item, 0);
-		if (!figure || !cJSON_AddItemToObject(copy, item->string, figure))
+		if (!mr_json_add(copy, item->string, figure))
 			return false;
 	}
 	return copy != NULL;
@@ -74,7 +74,7 @@ print_tools(const cJSON *tree, const char *const *tools)
 	char *text = NULL;
 
 	for (; good && *tools; tools++)
-		good = cJSON_AddItemToArray(array, cJSON_CreateString(*tools));
+		good = mr_json_add(array, NULL, cJSON_CreateString(*tools));
 	if (good)
 		text = cJSON_PrintUnformatted(array);
 	cJSON_Delete(array);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "trace/jsonvalue.h"
 #include "trace/pickle.h"
 #include "trace/snapshotfold.h"
 
@@ -163,9 +164,7 @@ settings_items(const struct mr_pickle *pickle, mr_value value, int depth, int *l
 		if (!key || (dict && !mr_text_is_utf8(key, length)))
 			continue;
 		item = settings_tree(pickle, items[dict ? i + 1 : i], depth, left);
-		if (!(dict ? cJSON_AddItemToObject(tree, key, item)
-			   : cJSON_AddItemToArray(tree, item))) {
-			cJSON_Delete(item);
+		if (!mr_json_add(tree, dict ? key : NULL, item)) {
 			cJSON_Delete(tree);
 			return NULL;
 		}

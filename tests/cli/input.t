@@ -46,3 +46,8 @@ $ memreplay info --from=mrt small.jsonl
 $ memreplay convert small.jsonl a.mrt.gz 2>/dev/null; memreplay info --from=jsonl a.mrt.gz
 !~ memreplay: a.mrt.gz:
 ? 1
+
+# a file that cannot be read
+$ memreplay simulate /proc/self/mem
+! memreplay: /proc/self/mem: cannot read: Input/output error
+? 1

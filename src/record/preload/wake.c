@@ -107,6 +107,7 @@ create_child(const struct mr_spool_head *main_head, int *fd)
 	head = mr_secure(*fd, 0, MR_SPOOL_HEAD) || fstat(*fd, &status) ? NULL
 								       : map_head(*fd);
 	if (!head) {
+		syscall(SYS_unlinkat, AT_FDCWD, mr_process.path, 0);
 		mr_close(*fd);
 		return NULL;
 	}
