@@ -216,11 +216,11 @@ change(void *argument)
 }
 
 static struct mr_cache *
-new_cache(const struct row *row, struct device *device)
+new_cache(const struct row *row, struct device *device, bool watched)
 {
 	struct mr_device api = {device_reserve, device_release, device};
 	struct mr_cache_options options = {
-		.struct_size = sizeof(options), .device = &api};
+		.struct_size = sizeof(options), .device = &api, .watch_lock = watched};
 	struct mr_cache *cache;
 
 	options.policy = rules_policy(row->policy);
@@ -253,10 +253,11 @@ run_round(const struct row *row, uint64_t seed)
 {
 	struct shared shared = {.row = row, .device = {.fail_every = row->fail_every}};
 	struct worker workers[WORKERS], sum = {0};
+	struct mr_cache_contention contention;
 	struct changer changer;
 	struct mr_result r;
 
-	shared.cache = new_cache(row, &shared.device);
+	shared.cache = new_cache(row, &shared.device, row->fail_every);
 	run_threads(&shared, workers, &changer, seed);
 	for (size_t i = 0; i < WORKERS; i++) {
 		sum.mallocs += workers[i].mallocs;
@@ -288,6 +289,8 @@ run_round(const struct row *row, uint64_t seed)
 			r.cleared_blocks);
 	ck_assert_uint_eq(shared.device.out, r.cached_blocks);
 	ck_assert_int_eq(mr_cache_check(shared.cache, NULL), MR_OK);
+	mr_cache_contention(shared.cache, &contention);
+	ck_assert(contention.waits ? row->fail_every > 0 : !contention.waited_ns);
 	mr_cache_free(shared.cache);
 	ck_assert_uint_eq(shared.device.out, 0);
 }

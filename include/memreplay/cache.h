@@ -17,6 +17,7 @@
  * mr_cache_new() and mr_cache_free().
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,7 @@ struct mr_cache_options {
 	struct mr_policy policy; /* from mr_policy_init() */
 	size_t alignment;        /* of every block: 16 to 4096, a power of two; 0: 16 */
 	const struct mr_device *device; /* copied; NULL: the C library */
+	bool watch_lock; /* count waits for the lock: see mr_cache_contention() */
 };
 
 /*
@@ -119,6 +121,14 @@ MR_API uint64_t mr_cache_refused(struct mr_cache *cache);
  * counts the calls of mr_cache_alloc() and mr_cache_dealloc().
  */
 MR_API void mr_cache_result(struct mr_cache *cache, struct mr_result *out);
+
+struct mr_cache_contention {
+	uint64_t waits;     /* calls that found the lock taken by another thread */
+	uint64_t waited_ns; /* what they waited, all in all */
+};
+
+/* What threads have waited for each other; zeros without watch_lock. */
+MR_API void mr_cache_contention(struct mr_cache *cache, struct mr_cache_contention *out);
 
 /*
  * Proves the allocator's invariants by walking all it has; for tests.

@@ -138,6 +138,8 @@ enum mr_figure_id {
 	/* of threads only */
 	MR_FIGURE_WAITS,
 	MR_FIGURE_WAITED,
+	MR_FIGURE_LOCK_WAITS, /* the caching allocator's own, as what follows */
+	MR_FIGURE_LOCK_WAITED,
 	MR_FIGURE_SWITCHES,
 	MR_FIGURE_PREEMPTIONS,
 	MR_FIGURE_CPU_PER_EVENT,

@@ -2,8 +2,10 @@
 #include "memreplay/cache.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "alloc/core.h"
 #include "base/error.h"
@@ -24,12 +26,52 @@ struct tag {
 };
 
 struct mr_cache {
-	pthread_mutex_t lock; /* over the core and leaving */
+	pthread_mutex_t lock; /* over the core, leaving and contention */
+	bool watched;         /* waiting for the lock is counted */
+	struct mr_cache_contention contention;
 	struct mr_core core;
 	struct tag *leaving; /* evicted under the lock, released after it */
 	struct mr_device device;
 	size_t prefix;
 };
+
+static uint64_t
+clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Only who finds the lock taken pays for being counted. */
+static void
+lock_watched(struct mr_cache *cache)
+{
+	uint64_t start;
+
+	if (!pthread_mutex_trylock(&cache->lock))
+		return;
+	start = clock_ns();
+	pthread_mutex_lock(&cache->lock);
+	cache->contention.waits++;
+	cache->contention.waited_ns += clock_ns() - start;
+}
+
+static inline void
+lock(struct mr_cache *cache)
+{
+	if (cache->watched)
+		lock_watched(cache);
+	else
+		pthread_mutex_lock(&cache->lock);
+}
+
+static inline void
+unlock(struct mr_cache *cache)
+{
+	pthread_mutex_unlock(&cache->lock);
+}
 
 static void *
 c_library_reserve(void *context, size_t bytes, size_t align)
@@ -114,6 +156,7 @@ set_up(struct mr_cache *cache, const struct mr_cache_options *options,
 			alignment);
 	_Static_assert(sizeof(struct tag) == 16, "the least prefix must hold a tag");
 	cache->prefix = alignment;
+	cache->watched = options->watch_lock;
 	cache->device = options->device ? *options->device : c_library;
 	cache->core.evict = leave;
 	cache->core.context = cache;
@@ -173,7 +216,7 @@ alloc_new(struct mr_cache *cache, size_t size, uint32_t block, size_t capacity)
 	if (!__builtin_add_overflow(capacity, cache->prefix, &bytes))
 		memory = cache->device.reserve(
 			cache->device.context, bytes, cache->prefix);
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	if (memory) {
 		memory += cache->prefix;
 		tag_of(memory)->block = block;
@@ -186,7 +229,7 @@ alloc_new(struct mr_cache *cache, size_t size, uint32_t block, size_t capacity)
 		mr_core_cancel(&cache->core, block);
 	}
 	list = take_leaving(cache);
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 	release_all(cache, list);
 	return memory;
 }
@@ -211,7 +254,7 @@ alloc_other(struct mr_cache *cache, size_t size)
 	uint32_t block;
 	bool prepared = false;
 
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	cache->core.events++;
 	block = mr_core_reuse(&cache->core, size, false);
 	if (block != MR_NONE)
@@ -219,7 +262,7 @@ alloc_other(struct mr_cache *cache, size_t size)
 	else
 		prepared = prepare(cache, size, &block, &capacity);
 	list = take_leaving(cache);
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 	/* First, so that there is memory for what is asked for now. */
 	release_all(cache, list);
 	return prepared ? alloc_new(cache, size, block, capacity) : memory;
@@ -237,15 +280,15 @@ mr_cache_alloc(struct mr_cache *cache, size_t size)
 		return NULL;
 	if (!cache->core.plain)
 		return alloc_other(cache, size);
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	block = mr_core_reuse(&cache->core, size, true);
 	if (block != MR_NONE) {
 		memory = cache->core.blocks[block].memory;
-		pthread_mutex_unlock(&cache->lock);
+		unlock(cache);
 		return memory;
 	}
 	prepared = prepare(cache, size, &block, &capacity);
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 	return prepared ? alloc_new(cache, size, block, capacity) : NULL;
 }
 
@@ -259,7 +302,7 @@ free_other(struct mr_cache *cache, uint32_t block)
 	cache->core.events++;
 	cached = mr_core_free(&cache->core, block, false);
 	list = take_leaving(cache);
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 	release_all(cache, list);
 	return cached;
 }
@@ -274,11 +317,11 @@ mr_cache_dealloc(struct mr_cache *cache, void *memory)
 	if (!memory)
 		return;
 	tag = tag_of(memory);
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	capacity = mr_core_capacity(&cache->core, tag->block);
 	if (cache->core.plain) {
 		cached = mr_core_free(&cache->core, tag->block, true);
-		pthread_mutex_unlock(&cache->lock);
+		unlock(cache);
 	} else {
 		cached = free_other(cache, tag->block);
 	}
@@ -295,9 +338,9 @@ mr_cache_capacity(struct mr_cache *cache, const void *memory)
 
 	if (!memory)
 		return 0;
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	capacity = mr_core_capacity(&cache->core, tag_of(memory)->block);
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 	return capacity;
 }
 
@@ -307,10 +350,10 @@ mr_cache_set_limit(struct mr_cache *cache, uint64_t limit)
 	struct tag *list;
 	uint64_t old;
 
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	old = mr_core_set_limit(&cache->core, limit);
 	list = take_leaving(cache);
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 	release_all(cache, list);
 	return old;
 }
@@ -320,9 +363,9 @@ mr_cache_set_memory_limit(struct mr_cache *cache, uint64_t limit)
 {
 	uint64_t old;
 
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	old = mr_core_set_memory_limit(&cache->core, limit);
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 	return old;
 }
 
@@ -331,19 +374,19 @@ mr_cache_clear(struct mr_cache *cache)
 {
 	struct tag *list;
 
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	mr_core_clear(&cache->core);
 	list = take_leaving(cache);
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 	release_all(cache, list);
 }
 
 void
 mr_cache_reset_peak(struct mr_cache *cache)
 {
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	mr_core_reset_peak(&cache->core);
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 }
 
 /* One of the core's figures, read under the lock. */
@@ -352,9 +395,9 @@ read_figure(struct mr_cache *cache, const uint64_t *figure)
 {
 	uint64_t value;
 
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	value = *figure;
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 	return value;
 }
 
@@ -385,10 +428,18 @@ mr_cache_refused(struct mr_cache *cache)
 void
 mr_cache_result(struct mr_cache *cache, struct mr_result *out)
 {
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	mr_core_result(&cache->core, out);
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 	out->events = out->mallocs + out->frees;
+}
+
+void
+mr_cache_contention(struct mr_cache *cache, struct mr_cache_contention *out)
+{
+	lock(cache);
+	*out = cache->contention;
+	unlock(cache);
 }
 
 enum mr_status
@@ -396,8 +447,8 @@ mr_cache_check(struct mr_cache *cache, struct mr_error *err)
 {
 	enum mr_status st;
 
-	pthread_mutex_lock(&cache->lock);
+	lock(cache);
 	st = mr_core_check(&cache->core, err);
-	pthread_mutex_unlock(&cache->lock);
+	unlock(cache);
 	return st;
 }

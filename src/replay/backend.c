@@ -102,8 +102,9 @@ enum mr_status
 mr_backend_init(
 	struct mr_backend *backend, const struct mr_order *order, struct mr_error *err)
 {
-	const struct mr_cache_options options = {
-		.struct_size = sizeof(options), .policy = order->policy};
+	const struct mr_cache_options options = {.struct_size = sizeof(options),
+		.policy = order->policy,
+		.watch_lock = order->on_threads};
 
 	*backend = (struct mr_backend){.keep_limits = order->keep_limits};
 	if (order->kind == MR_ORDER_CACHING) {

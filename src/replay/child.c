@@ -321,8 +321,14 @@ measure_threads(struct child *child, struct mr_threads *threads,
 	take_reading(&before);
 	st = mr_threads_go(threads, err);
 	take_reading(&after);
-	if (backend->cache)
+	if (backend->cache) {
+		struct mr_cache_contention contention;
+
 		mr_cache_result(backend->cache, &child->answer->result);
+		mr_cache_contention(backend->cache, &contention);
+		figures[MR_FIGURE_LOCK_WAITS] = (double)contention.waits;
+		figures[MR_FIGURE_LOCK_WAITED] = (double)contention.waited_ns;
+	}
 	if (st)
 		return st;
 	note_usage(child, &before, &after);
