@@ -1,131 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Replays in child processes: their counters against the simulator, what they
- * measure, and what is said of children that fail.
+ * Replays in child processes: their counters against the simulator, and what
+ * they measure.
  */
 #include <check.h>
 #include <glob.h>
 #include <limits.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "fragile.h"
 #include "memreplay/replay.h"
 #include "memreplay/sim.h"
+#include "replaying.h"
 #include "sanitized.h"
-#include "suite.h"
 
 #define MIB (UINT64_C(1) << 20)
-
-extern char **environ;
-
-/* A trace on its way into a program and a simulation. */
-struct bench {
-	struct mr_program *program;
-	struct mr_sim *sim;
-	struct mr_replay_options options;
-	struct mr_result simulated;
-	struct mr_replay *replay;
-	const struct mr_replay_backend *backends;
-	size_t count;
-};
-
-static void
-bench_init(struct bench *bench)
-{
-	memset(bench, 0, sizeof(*bench));
-	bench->options.struct_size = sizeof(bench->options);
-	bench->options.keep_limits = true;
-	bench->options.touch = MR_TOUCH_PAGE;
-	bench->options.runs = 1;
-	bench->options.environment = environ;
-	ck_assert(!mr_policy_init(&bench->options.policy, "mlx-cpu", NULL));
-	ck_assert(!mr_program_new(&bench->program, NULL));
-}
-
-static void
-bench_fini(struct bench *bench)
-{
-	mr_replay_free(bench->replay);
-	mr_program_free(bench->program);
-	mr_sim_free(bench->sim);
-}
-
-/* The policy is final from the first event on. */
-static void
-add(struct bench *bench, struct mr_event event)
-{
-	if (!bench->sim)
-		ck_assert(!mr_sim_new(&bench->sim, &bench->options.policy,
-			bench->options.keep_limits, NULL));
-	ck_assert(!mr_program_add(bench->program, &event, NULL));
-	ck_assert(!mr_sim_step(bench->sim, &event, NULL, NULL));
-}
-
-static void
-add_malloc(struct bench *bench, uint32_t slot, uint64_t size)
-{
-	add(bench, (struct mr_event){.op = MR_OP_MALLOC, .slot = slot, .size = size});
-}
-
-static void
-add_free(struct bench *bench, uint32_t slot)
-{
-	add(bench, (struct mr_event){.op = MR_OP_FREE, .slot = slot});
-}
-
-static void
-replay(struct bench *bench)
-{
-	struct mr_error err;
-
-	mr_sim_result(bench->sim, &bench->simulated);
-	mr_replay_free(bench->replay);
-	ck_assert_msg(
-		!mr_replay_run(&bench->replay, bench->program, &bench->options, &err),
-		"replay: %s", err.text);
-	bench->backends = mr_replay_backends(bench->replay, &bench->count);
-}
-
-static const struct mr_replay_backend *
-backend(const struct bench *bench, const char *name)
-{
-	for (size_t i = 0; i < bench->count; i++)
-		if (!strcmp(bench->backends[i].name, name))
-			return &bench->backends[i];
-	ck_abort_msg("no backend %s", name);
-}
 
 static double
 figure(const struct bench *bench, const char *name, enum mr_figure_id id)
 {
-	return backend(bench, name)->figures[id];
-}
-
-static void
-assert_as_simulated(const struct bench *bench, const char *what)
-{
-	const struct mr_replay_backend *caching = &bench->backends[0];
-	size_t count;
-	const struct mr_metric *metrics = mr_metrics(&count);
-
-	ck_assert_msg(!strcmp(caching->exit, "exit 0"), "%s: %s", what, caching->exit);
-	ck_assert(caching->caching);
-	for (size_t i = 0; i < count; i++)
-		ck_assert_msg(mr_metric_count(&metrics[i], &caching->result) ==
-				mr_metric_count(&metrics[i], &bench->simulated),
-			"%s: %s is %llu, simulated %llu", what, metrics[i].name,
-			(unsigned long long)mr_metric_count(
-				&metrics[i], &caching->result),
-			(unsigned long long)mr_metric_count(
-				&metrics[i], &bench->simulated));
-	ck_assert_mem_eq(&caching->result, &bench->simulated, sizeof(bench->simulated));
+	return bench_backend(bench, name)->figures[id];
 }
 
 static uint64_t
@@ -160,13 +56,13 @@ add_random(struct bench *bench, uint64_t *state, bool *live)
 			event.name = "";
 		if (event.op <= MR_OP_SET_MEMORY_LIMIT)
 			event.bytes = draw(state, 2 * MIB);
-		add(bench, event);
+		bench_add(bench, event);
 		return;
 	}
 	if (live[slot])
-		add_free(bench, slot);
+		bench_free(bench, slot);
 	else
-		add_malloc(bench, slot, draw_size(state));
+		bench_malloc(bench, slot, draw_size(state));
 	live[slot] = !live[slot];
 }
 
@@ -195,10 +91,10 @@ START_TEST(random_traces_count_as_simulated)
 	bench.options.keep_limits = random_cases[_i].keep_limits;
 	for (int i = 0; i < 20000; i++)
 		add_random(&bench, &state, live);
-	replay(&bench);
+	bench_replay(&bench);
 	assert_as_simulated(&bench, random_cases[_i].policy);
 	ck_assert_str_eq(bench.backends[0].name, random_cases[_i].policy);
-	ck_assert_str_eq(backend(&bench, "malloc")->exit, "exit 0");
+	ck_assert_str_eq(bench_backend(&bench, "malloc")->exit, "exit 0");
 	bench_fini(&bench);
 }
 END_TEST
@@ -217,7 +113,7 @@ add_trace(struct bench *bench, const char *path)
 	if (mr_reader_header(reader)->has_cache_limit)
 		bench->options.policy.cache_limit = mr_reader_header(reader)->cache_limit;
 	while (!(st = mr_reader_next(reader, &event, NULL)))
-		add(bench, event);
+		bench_add(bench, event);
 	ck_assert_int_eq(st, MR_END);
 	mr_reader_close(reader);
 }
@@ -239,7 +135,7 @@ START_TEST(real_traces_count_as_simulated)
 		bench_init(&bench);
 		bench.options.touch = MR_TOUCH_NONE;
 		add_trace(&bench, found.gl_pathv[i]);
-		replay(&bench);
+		bench_replay(&bench);
 		assert_as_simulated(&bench, found.gl_pathv[i]);
 		ck_assert_uint_gt(bench.simulated.hits, 0);
 		bench_fini(&bench);
@@ -253,9 +149,9 @@ static void
 add_100_mib(struct bench *bench)
 {
 	for (uint32_t slot = 0; slot < 100; slot++)
-		add_malloc(bench, slot, MIB);
+		bench_malloc(bench, slot, MIB);
 	for (uint32_t slot = 0; slot < 100; slot++)
-		add_free(bench, slot);
+		bench_free(bench, slot);
 }
 
 static const struct {
@@ -275,7 +171,7 @@ START_TEST(what_is_touched_is_resident)
 	bench_init(&bench);
 	bench.options.touch = touch_cases[_i].touch;
 	add_100_mib(&bench);
-	replay(&bench);
+	bench_replay(&bench);
 	for (size_t i = 0; i < bench.count; i++) {
 		const struct mr_replay_backend *found = &bench.backends[i];
 		double peak = found->figures[MR_FIGURE_PEAK_RSS] / (double)MIB;
@@ -298,7 +194,7 @@ START_TEST(faults_are_those_of_fresh_memory)
 	bench.options.policy.cache_limit = MR_UNLIMITED;
 	for (int round = 0; round < 10; round++)
 		add_100_mib(&bench);
-	replay(&bench);
+	bench_replay(&bench);
 	assert_as_simulated(&bench, "ten rounds");
 	ck_assert_uint_eq(bench.simulated.hits, 900);
 	caching = figure(&bench, "mlx-cpu", MR_FIGURE_MINOR_FAULTS);
@@ -317,7 +213,7 @@ START_TEST(times_of_calls_are_in_order)
 	bench_init(&bench);
 	bench.options.runs = 4;
 	add_100_mib(&bench);
-	replay(&bench);
+	bench_replay(&bench);
 	for (size_t i = 0; i < bench.count; i++) {
 		const double *found = bench.backends[i].figures;
 
@@ -350,7 +246,7 @@ START_TEST(loop_timing_reads_no_clock_in_between)
 	bench_init(&bench);
 	bench.options.timing = MR_TIMING_LOOP;
 	add_100_mib(&bench);
-	replay(&bench);
+	bench_replay(&bench);
 	assert_as_simulated(&bench, "loop");
 	for (size_t i = 0; i < bench.count; i++) {
 		const double *found = bench.backends[i].figures;
@@ -388,18 +284,135 @@ START_TEST(progress_is_told)
 	struct bench bench;
 
 	bench_init(&bench);
+	bench.options.threads = _i;
 	bench.options.progress = note_progress;
 	bench.options.progress_context = &told;
 	for (uint32_t i = 0; i < 10000; i++) {
-		add_malloc(&bench, i % 7, 1000 + i % 3000);
-		add_free(&bench, i % 7);
+		bench_malloc(&bench, i % 7, 1000 + i % 3000);
+		bench_free(&bench, i % 7);
 	}
-	replay(&bench);
+	bench_replay(&bench);
 	assert_as_simulated(&bench, "with progress");
 	/* the first piece of each run is told at once */
 	ck_assert_int_ge(told.times, 2);
 	ck_assert(told.in_order);
 	ck_assert_double_gt(told.last, 0.5);
+	bench_fini(&bench);
+}
+END_TEST
+
+#define RECORDED_THREADS 5
+
+/* Blocks change hands, and now and then a limit. */
+static void
+add_threads(struct bench *bench, uint32_t threads)
+{
+	bool live[LIVE_MAX] = {false};
+	uint64_t state = 77;
+
+	for (int i = 0; i < 5000; i++) {
+		uint32_t slot = (uint32_t)draw(&state, LIVE_MAX);
+		struct mr_event event = {.op = live[slot] ? MR_OP_FREE : MR_OP_MALLOC,
+			.slot = slot,
+			.has = MR_HAS_TID,
+			.tid = (uint32_t)draw(&state, threads)};
+
+		if (!live[slot])
+			event.size = draw_size(&state);
+		live[slot] = !live[slot];
+		bench_add(bench, event);
+		if (i % 1000 == 500)
+			bench_add(bench,
+				(struct mr_event){
+					.op = MR_OP_SET_CACHE_LIMIT, .bytes = MIB});
+	}
+}
+
+static const struct {
+	const char *policy;
+	enum mr_timing timing;
+	uint32_t threads;
+} threads_cases[] = {
+	{"mlx-cpu", MR_TIMING_CALLS, RECORDED_THREADS},
+	{"mlx-cpu", MR_TIMING_LOOP, RECORDED_THREADS},
+	{"mlx-metal", MR_TIMING_CALLS, RECORDED_THREADS},
+	{"none", MR_TIMING_CALLS, RECORDED_THREADS},
+	{"mlx-cpu", MR_TIMING_CALLS, 1},
+};
+
+static void
+assert_threads(const struct mr_replay_backend *found, int row)
+{
+	double events = 0;
+
+	ck_assert_uint_eq(found->completed, 2);
+	ck_assert_uint_eq(found->thread_count, threads_cases[row].threads);
+	for (int id = MR_FIGURE_WAITS; id < MR_FIGURE_COUNT; id++) {
+		bool ours = id == MR_FIGURE_LOCK_WAITS || id == MR_FIGURE_LOCK_WAITED;
+
+		if (ours && !found->caching)
+			ck_assert(isnan(found->figures[id]));
+		else
+			ck_assert_msg(found->figures[id] >= 0, "%s: %s is %f",
+				found->name, mr_figures()[id].name, found->figures[id]);
+	}
+	for (size_t i = 0; i < found->thread_count; i++) {
+		const double *figures = found->threads[i].figures;
+
+		events += figures[MR_THREAD_EVENTS];
+		ck_assert_uint_lt(found->threads[i].tid, RECORDED_THREADS);
+		ck_assert_double_le(figures[MR_THREAD_WAITED], figures[MR_THREAD_WALL]);
+		if (threads_cases[row].timing == MR_TIMING_LOOP)
+			ck_assert(isnan(figures[MR_THREAD_CALL]) &&
+				isnan(figures[MR_THREAD_ONE_CALL]));
+		else
+			ck_assert(figures[MR_THREAD_CALL] >= 0 &&
+				figures[MR_THREAD_ONE_CALL] >= 0);
+	}
+	/* events on limits are of the thread of the event before them */
+	ck_assert_double_eq(events, 5005);
+}
+
+START_TEST(threads_do_what_was_recorded)
+{
+	const struct mr_result *found;
+	struct bench bench;
+
+	bench_init(&bench);
+	ck_assert(!mr_policy_init(&bench.options.policy, threads_cases[_i].policy, NULL));
+	bench.options.threads = true;
+	bench.options.runs = 2;
+	bench.options.timing = threads_cases[_i].timing;
+	add_threads(&bench, threads_cases[_i].threads);
+	bench_replay(&bench);
+	assert_as_simulated(&bench, threads_cases[_i].policy);
+	for (size_t i = 0; i < bench.count; i++)
+		assert_threads(&bench.backends[i], _i);
+	found = &bench.backends[0].threads_result;
+	ck_assert_uint_eq(found->mallocs, bench.simulated.mallocs);
+	ck_assert_uint_eq(found->frees, bench.simulated.frees);
+	ck_assert_uint_eq(found->requested_bytes, bench.simulated.requested_bytes);
+	ck_assert_uint_eq(found->live_blocks, bench.simulated.live_blocks);
+	ck_assert_uint_eq(found->limit_changes, bench.simulated.limit_changes);
+	ck_assert_uint_eq(found->events, bench.simulated.events);
+	if (threads_cases[_i].threads == 1)
+		ck_assert_mem_eq(found, &bench.simulated, sizeof(*found));
+	ck_assert_uint_eq(mr_replay_stretches(bench.replay), 11);
+	bench_fini(&bench);
+}
+END_TEST
+
+/* No thread is started for a trace without events, and nothing measured. */
+START_TEST(no_threads_replay)
+{
+	struct bench bench;
+
+	bench_init(&bench);
+	bench.options.threads = true;
+	ck_assert(!mr_sim_new(&bench.sim, &bench.options.policy, true, NULL));
+	bench_replay(&bench);
+	assert_as_simulated(&bench, "no threads");
+	ck_assert_uint_eq(bench.backends[0].thread_count, 0);
 	bench_fini(&bench);
 }
 END_TEST
@@ -410,7 +423,7 @@ START_TEST(an_empty_program_replays)
 
 	bench_init(&bench);
 	ck_assert(!mr_sim_new(&bench.sim, &bench.options.policy, true, NULL));
-	replay(&bench);
+	bench_replay(&bench);
 	assert_as_simulated(&bench, "empty");
 	ck_assert(isnan(figure(&bench, "malloc", MR_FIGURE_NS_PER_EVENT)));
 	bench_fini(&bench);
@@ -424,159 +437,21 @@ START_TEST(recorded_alignment_is_asked_for)
 
 	bench_init(&bench);
 	for (uint32_t slot = 0; slot < 64; slot++)
-		add(&bench,
+		bench_add(&bench,
 			(struct mr_event){.op = MR_OP_MALLOC,
 				.slot = slot,
 				.size = 100,
 				.has = MR_HAS_ALIGN,
 				.align = 1 << 20});
 	bench.options.touch = MR_TOUCH_NONE;
-	replay(&bench);
-	ck_assert_str_eq(backend(&bench, "malloc")->exit, "exit 0");
-	ck_assert_str_eq(backend(&bench, "mlx-cpu")->exit, "exit 0");
+	bench_replay(&bench);
+	ck_assert_str_eq(bench_backend(&bench, "malloc")->exit, "exit 0");
+	ck_assert_str_eq(bench_backend(&bench, "mlx-cpu")->exit, "exit 0");
 	/* each block has a page of its own */
 	ck_assert_double_ge(figure(&bench, "malloc", MR_FIGURE_MINOR_FAULTS), 64);
 	bench_fini(&bench);
 }
 END_TEST
-
-/* The path of the malloc that fails; NULL where a sanitizer's comes first. */
-static const char *
-fragile(char path[PATH_MAX])
-{
-	const char *top = getenv("top_builddir");
-
-	snprintf(path, PATH_MAX, "%s/tests/.libs/libfragile.so", top ? top : ".");
-	if (SANITIZED)
-		return NULL;
-	ck_assert_msg(!access(path, R_OK), "%s is not there", path);
-	return path;
-}
-
-static const struct {
-	uint64_t size;
-	const char *exit;
-} failures[] = {
-	{FRAGILE_NULL,
-		"exit 1: event 2: the system has no memory for a malloc of 7700001 "
-		"bytes"},
-	{FRAGILE_KILL, "signal 9 (Killed)"},
-	{FRAGILE_CRASH, "signal 6 (Aborted)"},
-	{FRAGILE_EXIT, "exit 7: ended without an answer"},
-};
-
-START_TEST(a_failed_child_is_a_result)
-{
-	char path[PATH_MAX];
-	const char *baseline = fragile(path);
-	struct bench bench;
-
-	if (!baseline)
-		return;
-	bench_init(&bench);
-	bench.options.baselines = &baseline;
-	bench.options.baseline_count = 1;
-	bench.options.runs = 2;
-	add_malloc(&bench, 0, 100);
-	add_malloc(&bench, 1, failures[_i].size);
-	add_free(&bench, 0);
-	replay(&bench);
-	ck_assert_uint_eq(bench.count, 3);
-	assert_as_simulated(&bench, "beside a failure");
-	ck_assert_str_eq(bench.backends[1].exit, "exit 0");
-	ck_assert_uint_eq(bench.backends[1].completed, 2);
-	ck_assert_str_eq(bench.backends[2].name, path);
-	ck_assert_str_eq(bench.backends[2].exit, failures[_i].exit);
-	ck_assert_uint_eq(bench.backends[2].completed, 0);
-	ck_assert(isnan(bench.backends[2].figures[MR_FIGURE_WALL]));
-	bench_fini(&bench);
-}
-END_TEST
-
-/* No machine has 2^56 bytes; the C library says so, and which event it was. */
-START_TEST(a_malloc_without_memory_names_its_event)
-{
-	struct bench bench;
-
-	if (SANITIZED) /* there malloc does not return NULL but ends the process */
-		return;
-	bench_init(&bench);
-	add_malloc(&bench, 0, 100);
-	add_malloc(&bench, 1, UINT64_C(1) << 56);
-	replay(&bench);
-	for (size_t i = 0; i < 2; i++)
-		ck_assert_str_eq(bench.backends[i].exit,
-			"exit 1: event 2: the system has no memory for a malloc of "
-			"72057594037927936 bytes");
-	bench_fini(&bench);
-}
-END_TEST
-
-/* The test becomes the parent of orphans, and so sees how the child ends. */
-START_TEST(children_die_with_their_parent)
-{
-	char path[PATH_MAX];
-	const char *baseline = fragile(path);
-	struct bench bench;
-	pid_t parent, orphan;
-	int status;
-
-	if (!baseline)
-		return;
-	ck_assert(!prctl(PR_SET_CHILD_SUBREAPER, 1));
-	bench_init(&bench);
-	bench.options.baselines = &baseline;
-	bench.options.baseline_count = 1;
-	add_malloc(&bench, 0, FRAGILE_HANG);
-	parent = fork();
-	if (parent == 0) {
-		replay(&bench);
-		_exit(EXIT_FAILURE); /* the child hangs: not reached */
-	}
-	/* time enough to come to the child that hangs; less would prove as much */
-	usleep(300000);
-	ck_assert(!kill(parent, SIGKILL));
-	ck_assert_int_eq(waitpid(parent, &status, 0), parent);
-	orphan = waitpid(-1, &status, 0);
-	ck_assert_int_gt(orphan, 0);
-	ck_assert(WIFSIGNALED(status));
-	ck_assert_int_eq(WTERMSIG(status), SIGKILL);
-	bench_fini(&bench);
-}
-END_TEST
-
-static const struct {
-	const char *baseline;
-	enum mr_status status;
-	const char *text;
-} bad_baselines[] = {
-	{"jemaloc", MR_EINVAL,
-		"there is no baseline \"jemaloc\": expected jemalloc, mimalloc, tcmalloc "
-		"or the path of a shared library, with a slash in it"},
-	{"./no-such-library.so", MR_EIO,
-		"./no-such-library.so: No such file or directory"},
-	{"/dev/null", MR_EIO, "/dev/null: preloaded, it does not replace malloc"},
-};
-
-START_TEST(a_bad_baseline_is_refused)
-{
-	struct mr_error err;
-	struct bench bench;
-
-	bench_init(&bench);
-	bench.options.baselines = &bad_baselines[_i].baseline;
-	bench.options.baseline_count = 1;
-	ck_assert_int_eq(
-		mr_replay_run(&bench.replay, bench.program, &bench.options, &err),
-		bad_baselines[_i].status);
-	ck_assert_ptr_null(bench.replay);
-	ck_assert_str_eq(err.text, bad_baselines[_i].text);
-	bench_fini(&bench);
-}
-END_TEST
-
-#define ADD_LOOP(tests, function, table)                                                 \
-	tcase_add_loop_test(tests, function, 0, (int)(sizeof(table) / sizeof((table)[0])))
 
 static Suite *
 make_suite(void)
@@ -589,15 +464,13 @@ make_suite(void)
 	ADD_LOOP(tests, real_traces_count_as_simulated, folders);
 	ADD_LOOP(tests, what_is_touched_is_resident, touch_cases);
 	tcase_add_test(tests, faults_are_those_of_fresh_memory);
-	tcase_add_test(tests, progress_is_told);
+	tcase_add_loop_test(tests, progress_is_told, 0, 2);
 	tcase_add_test(tests, times_of_calls_are_in_order);
 	tcase_add_test(tests, loop_timing_reads_no_clock_in_between);
+	ADD_LOOP(tests, threads_do_what_was_recorded, threads_cases);
+	tcase_add_test(tests, no_threads_replay);
 	tcase_add_test(tests, an_empty_program_replays);
 	tcase_add_test(tests, recorded_alignment_is_asked_for);
-	ADD_LOOP(tests, a_failed_child_is_a_result, failures);
-	tcase_add_test(tests, a_malloc_without_memory_names_its_event);
-	tcase_add_test(tests, children_die_with_their_parent);
-	ADD_LOOP(tests, a_bad_baseline_is_refused, bad_baselines);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
@@ -605,7 +478,5 @@ make_suite(void)
 int
 main(int argc, char **argv)
 {
-	if (argc > 1 && !strcmp(argv[1], MR_REPLAY_CHILD))
-		return mr_replay_child(argc, argv);
-	return run_suite(make_suite());
+	return bench_main(argc, argv, make_suite);
 }
