@@ -36,6 +36,9 @@ struct witness {
 	uint64_t fails_at;    /* the size of the malloc that gets no memory */
 };
 
+/* What a block is filled with once it is given back. */
+#define GIVEN 0xee
+
 static _Thread_local struct log *mine;
 
 static struct log *
@@ -85,6 +88,7 @@ give(void *context, void *block)
 		return;
 	}
 	log_note(log, (struct deed){.free = true, .size = token->size});
+	memset(block, GIVEN, token->size);
 }
 
 static void
@@ -95,6 +99,31 @@ control(void *context, const struct mr_operation *operation)
 	if (operation->op == MR_OP_SET_MEMORY_LIMIT &&
 		atomic_load(&witness->calls) != operation->size)
 		atomic_store(&witness->no_fence, true);
+}
+
+/* Whether a block that was given back was written to since. */
+static bool
+is_written(const struct deed *deed)
+{
+	const unsigned char *block = (const unsigned char *)(deed->token + 1);
+
+	for (uint64_t i = 0; i < deed->size; i++)
+		if (block[i] != GIVEN)
+			return true;
+	return false;
+}
+
+static bool
+any_written(const struct witness *witness)
+{
+	for (size_t i = 0; i < THREADS_MAX; i++)
+		for (size_t j = 0; j < witness->logs[i].count; j++) {
+			const struct deed *deed = &witness->logs[i].deeds[j];
+
+			if (deed->token && deed->token->given && is_written(deed))
+				return true;
+		}
+	return false;
 }
 
 static void
@@ -172,6 +201,8 @@ assert_kept(const struct plan *plan, const char *what, uint64_t seed)
 	REQUIRE(!run(&witness, plan, seed % 2, &err), "%s", err.text);
 	REQUIRE(!witness.not_live, "%s %llu: a free came before its malloc, or twice",
 		what, (unsigned long long)seed);
+	REQUIRE(!any_written(&witness), "%s %llu: written to after its free", what,
+		(unsigned long long)seed);
 	REQUIRE(!witness.no_fence, "%s %llu: a fence was not kept", what,
 		(unsigned long long)seed);
 	REQUIRE(witness.calls == plan->calls, "%s %llu: %zu calls of %zu", what,

@@ -35,6 +35,9 @@ add_backend(struct mr_doc *doc, const cJSON *backend)
 			: backend;
 		const cJSON *value = cJSON_GetObjectItemCaseSensitive(from, figure->key);
 
+		/* of threads there is nothing to tell where there were none */
+		if (!from)
+			continue;
 		/* counts are whole unless they are medians of two runs */
 		if (cJSON_IsNumber(value) && figure->unit == MR_UNIT_COUNT &&
 			value->valuedouble >= 0 && value->valuedouble < 1e15 &&
