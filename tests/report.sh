@@ -106,9 +106,9 @@ ok "from a pipe into a pipe" from_pipe
 
 # Marks and a file name that would do something in HTML, gnuplot or a shell.
 hostile() {
-	name="a'\`touch run1\`\$(touch run2);touch run3.jsonl"
+	name="a$(printf '\033[7m')'\`touch run1\`\$(touch run2);touch run3.jsonl"
 	{
-		echo '{"format":"alloc-trace","version":1,"workload":"</title><b>"}'
+		echo '{"format":"alloc-trace","version":1,"workload":"</title>\u001b[7m"}'
 		i=1
 		while [ $i -le 30 ]; do
 			echo "{\"op\":\"mark\",\"name\":\"'\`touch run4\`; system('x')\"}"
@@ -121,6 +121,11 @@ hostile() {
 	"$memreplay" report -o hostile.html "./$name" || return
 	"$memreplay" simulate --plot=h.svg "./$name" >/dev/null || return
 	"$memreplay" sweep --plot=h2.svg "./$name" "$trace" >/dev/null || return
+	for command in info simulate sweep tune 'replay --touch=none' \
+		'diff --with=cache_limit=1M'; do
+		"$memreplay" $command "./$name" >shown 2>&1 || return
+		! grep -P '[\x00-\x08\x0b-\x1f\x7f]' shown || return
+	done
 	! ls run* 2>/dev/null && ! grep -q '<script' hostile.html &&
 		! grep -lP '[\x00-\x08\x0b-\x1f\x7f]' hostile.html h.svg h2.svg
 }

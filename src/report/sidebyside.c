@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "report/replay.h"
+#include "report/screen.h"
 
 #define NAME_WIDTH   24
 #define COLUMN_WIDTH 13 /* at least, the gap before it included */
@@ -286,9 +287,13 @@ print_head(const struct mr_replay_report *report, FILE *out)
 {
 	char count[MR_TEXT_SIZE], limit[MR_TEXT_SIZE];
 
-	fprintf(out, "%s%s%s%s: %s events\n", report->path, *report->workload ? " (" : "",
-		report->workload, *report->workload ? ")" : "",
-		mr_count_print(count, report->events));
+	mr_print_safe(report->path, out);
+	if (*report->workload) {
+		fputs(" (", out);
+		mr_print_safe(report->workload, out);
+		putc(')', out);
+	}
+	fprintf(out, ": %s events\n", mr_count_print(count, report->events));
 	fprintf(out, "policy %s, cache limit %s", mr_policy_name(report->policy),
 		mr_size_print(limit, report->policy->cache_limit));
 	print_knobs(report->policy, out);
