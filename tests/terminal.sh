@@ -79,7 +79,7 @@ class Terminal:
 
     def read(self, until=None):
         """Reads to the end, or until a text was seen."""
-        end = time.time() + 300  # it ends before
+        end = time.time() + 120  # it ends before
         while time.time() < end and not (until and until in self.text):
             if not select.select([self.master], [], [], 0.1)[0]:
                 continue
@@ -328,6 +328,8 @@ for shell in ("bash", "zsh"):
     complete(shell, "memreplay simulate --keep", "--keep-limit-events")
     complete(shell, "memreplay sweep --format=cs", "--format=csv")
     complete(shell, "memreplay simulate --set=window_f", "window_factor=")
+    complete(shell, "memreplay sweep --vary=window_f", "window_factor=")
+    complete(shell, "memreplay report -p mlx-me", "mlx-metal ")
     complete(shell, "memreplay replay -t pa", "-t page")
     complete(shell, "memreplay simulate some", "some_trace.jsonl")
     complete(shell, "memreplay completion zs", "completion zsh")

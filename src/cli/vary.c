@@ -6,12 +6,18 @@
 
 #include "base/error.h"
 
+static const char *
+name_at(size_t index)
+{
+	return index ? mr_setup_knob_at(index - 1) : "policy";
+}
+
 static const struct mr_option rows[] = {
-	{MR_OPTION_LIST, 'V', "vary", "KNOB=A,B,C", .of_cache = true,
+	{MR_OPTION_LIST, 'V', "vary", "KNOB=A,B,C", .of_cache = true, .choices = name_at,
 		.offset = offsetof(struct mr_vary_options, texts),
-		.help = "sweep with each of these values of a knob, or with "
-			"policy=NAME,NAME under each policy; if given more than once, "
-			"with all combinations"},
+		.help = "sweep with each of these values of a knob, or under each of "
+			"these policies; if given more than once, with all "
+			"combinations; KNOB is"},
 };
 const struct mr_option_group mr_vary_group = {"Policy options", rows, 1};
 
