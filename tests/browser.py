@@ -280,6 +280,15 @@ def hostile_trace(path):
             file.write(json.dumps(line) + "\n")
 
 
+def round_trace(path):
+    """One that ends with the last number of each axis."""
+    with open(path, "w") as file:
+        file.write('{"format":"alloc-trace","version":1}\n')
+        for i in range(4001):
+            file.write('{"op":"malloc","id":%d,"size":%d,"t":%d}\n'
+                       % (i + 1, 1 << i % 20, i * 1000000))
+
+
 def main():
     traces = ["traces/mlp_train.mrt.gz", "traces/phase_change.mrt.gz",
               "traces/limits.mrt.gz"]
@@ -303,6 +312,9 @@ def main():
            page.value("document.querySelectorAll('script, b b, header b').length") == 0
            and "<script>alert(1)</script>'\"&amp;</title></svg>`touch x`" in
            page.value("document.body.textContent"))
+        round_trace(folder + "/round.jsonl")
+        report(folder + "/round.html", folder + "/round.jsonl")
+        look("axes to the edge", page, folder + "/round.html", FIGURES)
         page.child.kill()
         page.child.wait()
     print("1..%d" % done)

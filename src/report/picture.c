@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/picture.h"
 
+/* Above it, the next unit: of five digits an axis has no room for the last number. */
+#define MOST_SHOWN UINT64_C(5000)
+
 struct mr_scale
 mr_scale_bytes(uint64_t most)
 {
@@ -19,9 +22,9 @@ mr_scale_bytes(uint64_t most)
 struct mr_scale
 mr_scale_count(uint64_t most, const char *one, const char *thousand, const char *million)
 {
-	if (most < 10000)
+	if (most < MOST_SHOWN)
 		return (struct mr_scale){1, one};
-	if (most < 10000000)
+	if (most < 1000 * MOST_SHOWN)
 		return (struct mr_scale){1e3, thousand};
 	return (struct mr_scale){1e6, million};
 }
@@ -29,15 +32,19 @@ mr_scale_count(uint64_t most, const char *one, const char *thousand, const char 
 struct mr_scale
 mr_scale_time(uint64_t most_ns)
 {
-	if (most_ns < 10000)
+	static const uint64_t us = 1000, ms = 1000 * us, s = 1000 * ms, min = 60 * s;
+
+	if (most_ns < MOST_SHOWN)
 		return (struct mr_scale){1, "ns"};
-	if (most_ns < 10000000)
+	if (most_ns < MOST_SHOWN * us)
 		return (struct mr_scale){1e3, "us"};
-	if (most_ns < UINT64_C(10000000000))
+	if (most_ns < MOST_SHOWN * ms)
 		return (struct mr_scale){1e6, "ms"};
-	if (most_ns < UINT64_C(600000000000))
+	if (most_ns < 600 * s)
 		return (struct mr_scale){1e9, "s"};
-	return (struct mr_scale){60e9, "min"};
+	if (most_ns < 600 * min)
+		return (struct mr_scale){60e9, "min"};
+	return (struct mr_scale){3600e9, "h"};
 }
 
 void

@@ -15,7 +15,7 @@
 
 /* Where the axes stand in a picture, in pixels. */
 #define MR_PLOT_LEFT   66
-#define MR_PLOT_RIGHT  14
+#define MR_PLOT_RIGHT  24
 #define MR_PLOT_BOTTOM 46
 #define MR_PLOT_KEY    17 /* a line of the legend */
 
