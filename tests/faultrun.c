@@ -291,18 +291,24 @@ fault_reference_fini(struct fault_reference *reference)
 	free(reference->file.at);
 }
 
+/* How much of text is a number, or stands where one could not be measured. */
+static size_t
+number_at(const char *text)
+{
+	return strncmp(text, "null", 4) ? strspn(text, "0123456789.e+-") : 4;
+}
+
 /* Compares two outputs; without their numbers, if those were measured. */
 static bool
 same(const struct fault_bytes *a, const struct fault_bytes *b, bool measures)
 {
-	static const char number[] = "0123456789.e+-";
 	size_t i = 0, j = 0;
 
 	if (!measures)
 		return a->length == b->length && !memcmp(a->at, b->at, a->length);
 	for (;;) {
-		i += strspn(a->at + i, number);
-		j += strspn(b->at + j, number);
+		i += number_at(a->at + i);
+		j += number_at(b->at + j);
 		if (i == a->length || j == b->length)
 			return i == a->length && j == b->length;
 		if (a->at[i++] != b->at[j++])
