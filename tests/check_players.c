@@ -416,6 +416,5 @@ main(void)
 	tcase_add_test(limits, a_thread_that_cannot_start_is_said);
 	suite_add_tcase(suite, tests);
 	suite_add_tcase(suite, limits);
-	tcase_set_tags(limits, "limits");
 	return run_suite(suite);
 }
