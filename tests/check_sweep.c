@@ -14,6 +14,7 @@
 #include "memreplay/sweep.h"
 #include "memreplay/tune.h"
 #include "oracle.h"
+#include "sim/sweep.h"
 #include "suite.h"
 #include "walk.h"
 
@@ -233,6 +234,57 @@ START_TEST(resolution_is_found)
 	for (size_t i = 0; i < count; i += 7)
 		check_point(&events, &points[i]);
 	mr_sweep_free(grid);
+	free(events.items);
+}
+END_TEST
+
+#define GROWING_LIVE 64
+
+/* Nearly each malloc asks for a size that none has asked for before. */
+static struct events
+growing_events(size_t count)
+{
+	struct events events = {.items = calloc(count, sizeof(struct mr_event)),
+		.count = count,
+		.policies = {cpu_policy()},
+		.policy_count = 1};
+
+	ck_assert_ptr_nonnull(events.items);
+	for (size_t i = 0; i < count; i++) {
+		struct mr_event *event = &events.items[i];
+		uint64_t number = i / 2, id = number + 1;
+
+		*event = (struct mr_event){.op = i % 2 ? MR_OP_MALLOC : MR_OP_FREE,
+			.slot = (uint32_t)(number % GROWING_LIVE),
+			.id = id};
+		if (event->op == MR_OP_MALLOC)
+			event->size =
+				100000 + number + number * UINT64_C(2654435761) % 4001;
+		else if (id > GROWING_LIVE)
+			event->id -= GROWING_LIVE;
+		else
+			event->op = MR_OP_RESET_PEAK;
+	}
+	return events;
+}
+
+/* The memory of a sweep follows the blocks there are, not the sizes there were. */
+START_TEST(sizes_are_forgotten)
+{
+	const uint64_t limits[] = {0, 1 << 20, 1 << 23};
+	const struct mr_sweep_options options = {.limits = limits, .limit_count = 3};
+	struct events events = growing_events(200000);
+	struct mr_sweep *swept = sweep(&events, &options);
+	const struct mr_point *points;
+	size_t count;
+
+	ck_assert_uint_le(swept->scene.ranks.sizes.class_count, 40000);
+	ck_assert_int_eq(mr_sweep_points(swept, &points, &count, NULL), MR_OK);
+	ck_assert_uint_eq(count, 3);
+	for (size_t i = 0; i < count; i++)
+		check_at(&events, points[i].cache_limit, &points[i]);
+	ck_assert_uint_gt(points[2].result.hits, 0);
+	mr_sweep_free(swept);
 	free(events.items);
 }
 END_TEST
@@ -468,6 +520,7 @@ main(void)
 	tcase_add_loop_test(tcase, full_walk_covers_all, 0, 8);
 	tcase_add_loop_test(tcase, grid_has_every_multiple, 0, 6);
 	tcase_add_loop_test(tcase, resolution_is_found, 0, 4);
+	tcase_add_test(tcase, sizes_are_forgotten);
 	tcase_add_loop_test(jobs, jobs_change_nothing, 0, 4);
 	tcase_add_loop_test(tcase, other_policies_agree, 0, (int)VARIANTS);
 	tcase_add_loop_test(tcase, other_policies_are_walked, 0, (int)VARIANTS);

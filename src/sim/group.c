@@ -112,6 +112,16 @@ mr_group_resize(struct mr_group *group, const struct mr_scene *scene,
 }
 
 void
+mr_group_mark(const struct mr_group *group, const struct mr_scene *scene, bool *used)
+{
+	for (uint32_t class = 0; class < scene->ranks.count; class ++)
+		used[class] |= group->counts[class] != 0;
+	for (uint32_t slot = 0; slot < scene->slot_count; slot++)
+		if (group->live[slot] != MR_NONE)
+			used[group->live[slot]] = true;
+}
+
+void
 mr_group_rerank(struct mr_group *group, const struct mr_scene *scene)
 {
 	const struct mr_ranks *ranks = &scene->ranks;

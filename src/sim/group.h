@@ -103,6 +103,10 @@ MR_MUST_CHECK enum mr_status mr_group_add_lane(
 MR_MUST_CHECK enum mr_status mr_group_resize(struct mr_group *group,
 	const struct mr_scene *scene, const struct mr_scene *old, struct mr_error *err);
 
+/* Sets used[class] for each class of which the group has blocks. */
+void mr_group_mark(
+	const struct mr_group *group, const struct mr_scene *scene, bool *used);
+
 /* Puts the bits in order again after ranks have moved. */
 void mr_group_rerank(struct mr_group *group, const struct mr_scene *scene);
 

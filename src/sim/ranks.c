@@ -38,6 +38,38 @@ mr_ranks_class(
 	if ((st = mr_sizes_reserve(&ranks->sizes, err)))
 		return st;
 	*class = mr_sizes_add(&ranks->sizes, size);
+	ranks->in_use++;
+	ranks->unsettled = true;
+	return MR_OK;
+}
+
+/* Finding out which are used looks at all classes, and at all slots. */
+bool
+mr_ranks_crowded(const struct mr_ranks *ranks, uint32_t slots)
+{
+	return ranks->in_use / 2 > (uint64_t)ranks->kept + slots + 4096;
+}
+
+static bool
+is_unused(const void *context, uint32_t class)
+{
+	const bool *used = context;
+
+	return !used[class];
+}
+
+enum mr_status
+mr_ranks_forget(struct mr_ranks *ranks, const bool *used, struct mr_error *err)
+{
+	enum mr_status st = mr_sizes_sweep(&ranks->sizes, is_unused, used, err);
+
+	if (st)
+		return st;
+	ranks->kept = 0;
+	for (uint32_t class = 0; class < ranks->sizes.class_count; class ++)
+		ranks->kept += used[class];
+	ranks->in_use = ranks->kept;
+	ranks->unsettled = true;
 	return MR_OK;
 }
 
@@ -72,7 +104,7 @@ reserve(struct mr_ranks *ranks, uint32_t count, struct mr_error *err)
 static void
 lay_levels_out(struct mr_ranks *ranks)
 {
-	uint32_t bits = ranks->count;
+	uint32_t bits = ranks->in_use;
 
 	ranks->level_count = 0;
 	ranks->word_count = 0;
@@ -89,20 +121,22 @@ mr_ranks_settle(struct mr_ranks *ranks, bool *changed, struct mr_error *err)
 	uint32_t count = ranks->sizes.class_count;
 	enum mr_status st;
 
-	*changed = count != ranks->count;
+	*changed = ranks->unsettled;
 	if (!*changed)
 		return MR_OK;
 	if ((st = reserve(ranks, count, err)))
 		return st;
-	for (uint32_t class = ranks->count; class < count; class ++) {
+	mr_sizes_list(&ranks->sizes, ranks->class_at);
+	for (uint32_t rank = 0; rank < ranks->in_use; rank++) {
+		uint32_t class = ranks->class_at[rank];
+
+		ranks->rank[class] = rank;
 		ranks->size[class] = ranks->sizes.classes[class].size;
 		ranks->window_end[class] =
 			mr_window_end(&ranks->policy, ranks->size[class]);
 	}
 	ranks->count = count;
-	mr_sizes_list(&ranks->sizes, ranks->class_at);
-	for (uint32_t rank = 0; rank < count; rank++)
-		ranks->rank[ranks->class_at[rank]] = rank;
+	ranks->unsettled = false;
 	lay_levels_out(ranks);
 	return MR_OK;
 }

@@ -8,7 +8,9 @@
  * words above them, so that its next larger cached size is found in a few looks.
  *
  * While new events are read, classes may be added; what the states work with
- * changes only in mr_ranks_settle(), when no state is being advanced.
+ * changes only in mr_ranks_settle(), when no state is being advanced. So that a
+ * trace whose sizes keep growing needs no more memory than its blocks, classes
+ * that no state uses any more are forgotten.
  */
 
 #include <stdint.h>
@@ -21,8 +23,11 @@
 struct mr_ranks {
 	struct mr_policy policy;
 	struct mr_sizes sizes;
+	uint32_t in_use; /* classes */
+	uint32_t kept;   /* when some were forgotten last */
+	bool unsettled;  /* classes have come or gone */
 	/* what follows is settled */
-	uint32_t count;       /* classes and ranks */
+	uint32_t count;       /* class numbers handed out */
 	uint64_t *size;       /* of each class */
 	uint64_t *window_end; /* a block of this capacity is too large for the class */
 	uint32_t *rank;       /* of each class */
@@ -40,6 +45,17 @@ void mr_ranks_fini(struct mr_ranks *ranks);
 /* The class of a requested size, new or known. MR_ENOMEM. */
 MR_MUST_CHECK enum mr_status mr_ranks_class(
 	struct mr_ranks *ranks, uint64_t size, uint32_t *class, struct mr_error *err);
+
+/* Whether classes are many more than they were when some were forgotten last. */
+bool mr_ranks_crowded(const struct mr_ranks *ranks, uint32_t slots);
+
+/*
+ * Forgets the classes of which used[class] is false, before the ranks are
+ * settled: no state may have blocks of them, no event to come name them.
+ * MR_ENOMEM.
+ */
+MR_MUST_CHECK enum mr_status mr_ranks_forget(
+	struct mr_ranks *ranks, const bool *used, struct mr_error *err);
 
 /* Takes new classes up. *changed: there were some, and ranks have moved. */
 MR_MUST_CHECK enum mr_status mr_ranks_settle(

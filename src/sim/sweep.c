@@ -14,83 +14,13 @@
  * many threads as there are jobs, each taking the next group from the list;
  * meanwhile the calling thread reads the next batch. Between batches equal
  * groups are joined. Batches are short where states multiply in them, so that
- * they are joined in time, and long elsewhere.
+ * they are joined in time, and long elsewhere; but never so short that making
+ * states ready for new sizes, which looks at each size there is, would cost an
+ * event more than a constant.
  */
-#define BATCH_MIN 256
-#define BATCH_MAX 16384
-
-/* --- reading */
-
-static enum mr_status
-add_step(struct mr_sweep *sweep, struct mr_batch *batch, const struct mr_event *event,
-	struct mr_error *err)
-{
-	struct mr_step *step = &batch->steps[batch->count];
-
-	step->op = event->op;
-	step->slot = event->slot;
-	switch ((enum mr_op)event->op) {
-	case MR_OP_MALLOC:
-		sweep->mallocs++;
-		sweep->requested_bytes += event->size;
-		if (event->slot >= batch->slot_count)
-			batch->slot_count = event->slot + 1;
-		batch->count++;
-		return mr_ranks_class(
-			&sweep->scene.ranks, event->size, &step->class, err);
-	case MR_OP_FREE:
-		sweep->frees++;
-		batch->count++;
-		return MR_OK;
-	case MR_OP_SET_MEMORY_LIMIT:
-		sweep->memory_limit = step->bytes = event->bytes;
-		batch->count++;
-		return MR_OK;
-	case MR_OP_CLEAR_CACHE:
-	case MR_OP_RESET_PEAK:
-		batch->count++;
-		return MR_OK;
-	case MR_OP_SET_CACHE_LIMIT:
-		sweep->ignored_limits++;
-		return MR_OK;
-	case MR_OP_MARK:
-	case MR_OP_COUNTERS:
-		break;
-	}
-	return MR_OK;
-}
-
-/* Runs take events as they are: they count them, and ignore limits themselves. */
-static enum mr_status
-add_event(struct mr_sweep *sweep, struct mr_batch *batch, const struct mr_event *event)
-{
-	sweep->ignored_limits += event->op == MR_OP_SET_CACHE_LIMIT;
-	batch->events[batch->count++] = *event;
-	return MR_OK;
-}
-
-static enum mr_status
-read_batch(struct mr_sweep *sweep, struct mr_batch *batch, mr_next_event next,
-	void *source, struct mr_error *err)
-{
-	struct mr_event event;
-	enum mr_status st = MR_OK;
-
-	batch->count = 0;
-	while (!st && !batch->last && batch->count < sweep->batch_size) {
-		st = next(source, &event, err);
-		if (st == MR_END) {
-			batch->last = true;
-			return MR_OK;
-		}
-		if (!st) {
-			sweep->events++;
-			st = sweep->by_runs ? add_event(sweep, batch, &event)
-					    : add_step(sweep, batch, &event, err);
-		}
-	}
-	return st;
-}
+#define BATCH_MIN       256
+#define BATCH_MAX       16384
+#define SIZES_PER_EVENT 4
 
 /* --- between batches */
 
@@ -98,6 +28,30 @@ static uint32_t
 roomier(uint32_t space, uint32_t count)
 {
 	return count > space ? count + count / 2 + 64 : space;
+}
+
+/* Forgets sizes that neither a state nor the next batch has blocks of. */
+static enum mr_status
+forget_sizes(struct mr_sweep *sweep, struct mr_error *err)
+{
+	struct mr_scene *scene = &sweep->scene;
+	const struct mr_batch *batch = sweep->current;
+	enum mr_status st;
+	bool *used;
+
+	if (!mr_ranks_crowded(&scene->ranks, scene->slot_count))
+		return MR_OK;
+	used = calloc(scene->ranks.sizes.class_count, sizeof(*used));
+	if (!used)
+		return mr_fail_memory(err);
+	for (size_t i = 0; i < sweep->group_count; i++)
+		mr_group_mark(sweep->groups[i], scene, used);
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->steps[i].op == MR_OP_MALLOC)
+			used[batch->steps[i].class] = true;
+	st = mr_ranks_forget(&scene->ranks, used, err);
+	free(used);
+	return st;
 }
 
 /* Makes every state ready for the sizes and slots of the next batch. */
@@ -108,7 +62,8 @@ settle(struct mr_sweep *sweep, struct mr_error *err)
 	enum mr_status st;
 	bool changed;
 
-	if ((st = mr_ranks_settle(&scene->ranks, &changed, err)))
+	if ((st = forget_sizes(sweep, err)) ||
+		(st = mr_ranks_settle(&scene->ranks, &changed, err)))
 		return st;
 	scene->slot_count = sweep->current->slot_count;
 	scene->class_space = roomier(old.class_space, scene->ranks.count);
@@ -239,18 +194,27 @@ coarsen(struct mr_sweep *sweep)
 	sweep->group_count = kept;
 }
 
+static size_t
+larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Longer batches as long as states do not multiply in them, else shorter. */
 static void
 set_batch_size(struct mr_sweep *sweep, size_t parted)
 {
 	size_t then = sweep->states_then + 64;
+	size_t by_sizes = sweep->scene.ranks.count / SIZES_PER_EVENT;
+	size_t most = larger(by_sizes, BATCH_MAX);
 
-	if (parted > 2 * then && sweep->batch_size > BATCH_MIN)
-		sweep->batch_size /= 2;
+	if (parted > 2 * then)
+		sweep->batch_size = larger(sweep->batch_size / 2, BATCH_MIN);
 	else if (parted < then + then / 4)
 		sweep->batch_size *= 4;
-	if (sweep->batch_size > BATCH_MAX)
-		sweep->batch_size = BATCH_MAX;
+	sweep->batch_size = larger(sweep->batch_size, by_sizes);
+	if (sweep->batch_size > most)
+		sweep->batch_size = most;
 	sweep->states_then = sweep->group_count;
 }
 
@@ -337,7 +301,7 @@ run_batch(struct mr_sweep *sweep, struct mr_batch *ahead, mr_next_event next,
 		mr_spread_begin(sweep);
 	else
 		begin_groups(sweep);
-	st = read_batch(sweep, ahead, next, source, err);
+	st = mr_batch_read(sweep, ahead, next, source, err);
 	mr_crew_finish(&sweep->crew);
 	for (unsigned j = 0; j < sweep->jobs; j++)
 		if (sweep->workers[j].failure.status)
@@ -354,7 +318,7 @@ run_batches(
 
 	sweep->current = &sweep->batches[0];
 	sweep->current->last = ahead->last = false;
-	st = read_batch(sweep, sweep->current, next, source, err);
+	st = mr_batch_read(sweep, sweep->current, next, source, err);
 	while (!st && sweep->current->count) {
 		if (!sweep->by_runs && (st = settle(sweep, err)))
 			break;
@@ -471,23 +435,6 @@ start_groups(struct mr_sweep *sweep, const struct mr_policy *policy, struct mr_e
 }
 
 static enum mr_status
-make_batches(struct mr_sweep *sweep, struct mr_error *err)
-{
-	for (int b = 0; b < 2; b++) {
-		struct mr_batch *batch = &sweep->batches[b];
-
-		if (sweep->by_runs)
-			batch->events = malloc(BATCH_MAX * sizeof(*batch->events));
-		else
-			batch->steps = malloc(BATCH_MAX * sizeof(*batch->steps));
-		if (!batch->events && !batch->steps)
-			return mr_fail_memory(err);
-	}
-	sweep->batch_size = sweep->by_runs ? BATCH_MAX : BATCH_MIN;
-	return MR_OK;
-}
-
-static enum mr_status
 start(struct mr_sweep *sweep, const struct mr_policy *policies, size_t count,
 	const struct mr_sweep_options *options, struct mr_error *err)
 {
@@ -499,7 +446,8 @@ start(struct mr_sweep *sweep, const struct mr_policy *policies, size_t count,
 	sweep->workers = calloc(sweep->jobs, sizeof(*sweep->workers));
 	if (!sweep->workers)
 		return mr_fail_memory(err);
-	if ((st = set_limits(sweep, options, err)) || (st = make_batches(sweep, err)))
+	sweep->batch_size = sweep->by_runs ? BATCH_MAX : BATCH_MIN;
+	if ((st = set_limits(sweep, options, err)))
 		return st;
 	return sweep->by_runs ? mr_spread_start(sweep, policies, count, err)
 			      : start_groups(sweep, policies, err);

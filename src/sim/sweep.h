@@ -3,8 +3,8 @@
 #define MR_SIM_SWEEP_H
 
 /*
- * What a sweep is made of, for the files that share the work: sweep.c reads
- * and steers, points.c tells what came of it.
+ * What a sweep is made of, for the files that share the work: batch.c reads,
+ * sweep.c steers, points.c tells what came of it.
  */
 
 #include "memreplay/sweep.h"
@@ -16,6 +16,7 @@
 struct mr_batch {
 	struct mr_step *steps;   /* for groups, or... */
 	struct mr_event *events; /* ...for runs */
+	size_t space;
 	size_t count;
 	uint32_t slot_count; /* so far */
 	bool last;           /* the source has no more */
@@ -64,6 +65,10 @@ struct mr_sweep {
 	struct mr_point *points;
 	size_t point_count;
 };
+
+/* Reads up to sweep->batch_size events, for groups or for runs. MR_ENOMEM. */
+MR_MUST_CHECK enum mr_status mr_batch_read(struct mr_sweep *sweep, struct mr_batch *batch,
+	mr_next_event next, void *source, struct mr_error *err);
 
 /* How many ranges of limits are told apart so far. */
 size_t mr_sweep_ranges(const struct mr_sweep *sweep);
