@@ -1,76 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * generate EVENTS [SIZES]: writes a trace of a training loop of that many
- * mallocs and frees to standard output, in the binary format, keeping none of
- * it. The loop has SIZES distinct sizes (default 200) and, every so often, a
- * block that lives through many steps. The same arguments give the same bytes.
+ * generate EVENTS [BLOCKS [SIZES]]: writes a made-up trace of that many mallocs
+ * and frees to standard output, in the binary format, keeping none of it. At
+ * most BLOCKS (512) blocks are live at a time, of SIZES (200) distinct sizes.
  */
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "memreplay/trace.h"
+#include "made.h"
 
-#define LIVE 512 /* blocks at a time */
-
-static uint64_t state = 1;
-
+/* The count at argv[i], or what it is by default; 0 if it is none. */
 static uint64_t
-random_below(uint64_t bound)
+count_at(int argc, char **argv, int i, uint64_t otherwise)
 {
-	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (state >> 33) % bound;
-}
-
-static void
-put(struct mr_writer *writer, const struct mr_event *event)
-{
-	struct mr_error err;
-
-	if (mr_writer_put(writer, event, &err)) {
-		fprintf(stderr, "generate: %s\n", err.text);
-		exit(1);
-	}
+	return argc > i ? strtoull(argv[i], NULL, 10) : otherwise;
 }
 
 int
 main(int argc, char **argv)
 {
-	uint64_t events = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
-	uint64_t sizes = argc > 2 ? strtoull(argv[2], NULL, 10) : 200;
-	uint64_t ids[LIVE], next_id = 1;
+	uint64_t events = count_at(argc, argv, 1, 0);
+	uint64_t blocks = count_at(argc, argv, 2, 512);
+	uint64_t sizes = count_at(argc, argv, 3, 200);
 	struct mr_writer *writer;
 	struct mr_error err;
-	uint64_t live = 0;
+	struct mr_made made;
+	enum mr_status st;
 
-	if (!events || !sizes) {
-		fputs("usage: generate EVENTS [SIZES]\n", stderr);
+	if (!events || !blocks || blocks >= UINT32_MAX || !sizes) {
+		fputs("usage: generate EVENTS [BLOCKS [SIZES]]\n", stderr);
 		return 2;
 	}
-	if (mr_writer_open(&writer, "-", "mrt", "{\"source\":\"generate\"}", &err)) {
-		fprintf(stderr, "generate: %s\n", err.text);
-		return 1;
-	}
-	for (uint64_t i = 0; i < events; i++) {
-		struct mr_event event = {.has = MR_HAS_T, .t = i * 100};
+	mr_made_init(&made, (uint32_t)blocks, sizes);
+	st = mr_writer_open(&writer, "-", "mrt", "{\"source\":\"generate\"}", &err);
+	for (uint64_t i = 0; i < events && !st; i++) {
+		struct mr_event event;
 
-		if (live == 0 || (live < LIVE && random_below(2))) {
-			event.op = MR_OP_MALLOC;
-			event.id = ids[live++] = next_id++;
-			event.size = 64 + random_below(sizes) * random_below(sizes) * 64;
-		} else {
-			uint64_t at = random_below(live);
-
-			event.op = MR_OP_FREE;
-			event.id = ids[at];
-			ids[at] = ids[--live];
-		}
-		put(writer, &event);
+		mr_made_next(&made, &event);
+		st = mr_writer_put(writer, &event, &err);
 	}
-	if (mr_writer_finish(writer, NULL, &err)) {
+	if (!st)
+		st = mr_writer_finish(writer, NULL, &err);
+	if (st)
 		fprintf(stderr, "generate: %s\n", err.text);
-		return 1;
-	}
-	return 0;
+	mr_made_fini(&made);
+	return st ? 1 : 0;
 }

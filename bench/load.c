@@ -13,8 +13,8 @@ fail(const char *path, const char *why)
 	exit(1);
 }
 
-static char *
-short_name(const char *path)
+char *
+mr_bench_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *name = strdup(slash ? slash + 1 : path);
@@ -35,7 +35,7 @@ mr_load(struct mr_load *load, const char *path)
 	enum mr_status st;
 
 	memset(load, 0, sizeof(*load));
-	load->name = short_name(path);
+	load->name = mr_bench_name(path);
 	if (mr_reader_open(&reader, path, NULL, &err))
 		fail(path, err.text);
 	while (!(st = mr_reader_next(reader, &event, &err))) {
@@ -46,19 +46,13 @@ mr_load(struct mr_load *load, const char *path)
 			if (!load->events)
 				fail(path, "out of memory");
 		}
-		load->events[load->count++] = event;
+		/* the name of a mark would not stay */
+		if (event.op != MR_OP_MARK)
+			load->events[load->count++] = event;
 	}
 	if (st != MR_END)
 		fail(path, err.text);
-	load->slots = mr_reader_slots(reader);
 	mr_reader_close(reader);
-}
-
-void
-mr_load_free(struct mr_load *load)
-{
-	free((void *)(uintptr_t)load->name);
-	free(load->events);
 }
 
 double

@@ -10,15 +10,16 @@
 #include "memreplay/trace.h"
 
 struct mr_load {
-	const char *name; /* of the file, without folder and suffix */
+	char *name; /* as mr_bench_name() gives it */
 	struct mr_event *events;
 	size_t count;
-	uint32_t slots;
 };
 
-/* Reads a whole trace; says why and exits where that fails. */
+/* Reads a trace without its marks; says why and exits where that fails. */
 void mr_load(struct mr_load *load, const char *path);
-void mr_load_free(struct mr_load *load);
+
+/* The name of a file without folder and suffix; the caller's. */
+char *mr_bench_name(const char *path);
 
 /* Nanoseconds on a clock that only goes forward. */
 double mr_bench_now(void);

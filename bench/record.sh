@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 # What recording costs the recorded program: the same program alone, under
 # `memreplay record` and under heaptrack (if it is there), in turn, RUNS times.
-# Prints medians: ns an event, what the recording adds, and the ratio. The
-# recordings lie in $TMPDIR, whose disk takes part in the result.
+# Prints ns an event: the median and the range, what the recording adds, and the
+# ratio. The recordings lie in $TMPDIR, whose disk takes part in the result.
+#
+#     record.sh [threads]     threads: only the rows on threads, no heaptrack
 
 : "${top_builddir:=.}" "${RUNS:=5}" "${EVENTS:=4000000}"
 build=$(cd "$top_builddir" && pwd)
@@ -11,7 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 ways="alone recorded"
-command -v heaptrack >/dev/null && ways="$ways heaptrack"
+[ "$1" = threads ] || ! command -v heaptrack >/dev/null || ways="$ways heaptrack"
 
 # run WAY COMMAND...: the command's last line
 run() {
@@ -25,8 +27,9 @@ run() {
 	esac | tail -n 1
 }
 
-median() {
-	sort -n | awk '{ of[NR] = $1 } END { print of[int((NR + 1) / 2)] }'
+# the median, the least and the most
+spread() {
+	sort -n | awk '{ of[NR] = $1 } END { print of[int((NR + 1) / 2)], of[1], of[NR] }'
 }
 
 # row NAME COMMAND...: the command prints ns
@@ -38,11 +41,11 @@ row() {
 			run "$way" "$@" >>"$way.ns"
 		done
 	done
-	base=$(median <alone.ns)
+	base=$(spread <alone.ns)
 	for way in $ways; do
-		median <"$way.ns" | awk -v name="$name" -v way="$way" -v base="$base" \
-			'{ printf "%-12s %-10s %10.1f ns %+10.1f ns %8.2f x\n",
-				name, way, $1, $1 - base, $1 / base }'
+		spread <"$way.ns" | awk -v name="$name" -v way="$way" -v base="${base%% *}" \
+			'{ printf "%-12s %-10s %10.1f ns %10.1f-%-10.1f %+10.1f ns %6.2f x\n",
+				name, way, $1, $2, $3, $1 - base, $1 / base }'
 		rm "$way.ns"
 	done
 	grep -o "[0-9,]* dropped.*" said
@@ -72,9 +75,10 @@ for step in range(40):
     optimizer.step()
 print('%.1f' % ((time.perf_counter() - start) * 1e9 / 30))"
 
-printf '%-12s %-10s %13s %13s %10s\n' program way 'an event' added ratio
+printf '%-12s %-10s %13s %21s %13s %8s\n' program way 'an event' range added ratio
 row "1 thread" "$build/bench/churn" "$EVENTS"
 row "4 threads" "$build/bench/churn" $((EVENTS / 4)) 4
+[ "$1" != threads ] || exit 0
 # its "event" is a text of 170 KB parsed
 ! /usr/bin/python3 -c 'import torch' 2>/dev/null ||
 	row "torch step" /usr/bin/python3 -c "$training"
