@@ -21,6 +21,8 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
          "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--remote-debugging-pipe"]
 FIGURES = ["curve", "course", "time", "rates", "sizes", "bytes", "lifetimes", "ages"]
+TORCH_FIGURES = ["course", "fragmentation", "segments"]
+TORCH = "traces/toy_torch.pickle.gz"
 WIDTHS = (390, 1440)
 done = failed = 0
 
@@ -128,11 +130,12 @@ OVERFLOW = """
 }).map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 60))
 """
 
-# Of each figure: pictures that are shown, and marks drawn in those.
+# Of each figure: pictures that are shown (of a map, all rows), and marks drawn in those.
 DRAWN = """
 [...document.querySelectorAll('figure')].map(f => [f.id.replace('figure-', ''),
-  [...f.querySelectorAll('svg')].filter(s => s.getBoundingClientRect().width > 100)
-    .map(s => [...s.querySelectorAll('path, polygon')].filter(p => {
+  [...f.querySelectorAll('.plots svg, .map')]
+    .filter(s => s.getBoundingClientRect().width > 100)
+    .map(s => [...s.querySelectorAll('path, polygon, .map rect')].filter(p => {
       const box = p.getBBox();
       return box.width + box.height > 10;
     }).length)])
@@ -170,10 +173,27 @@ Object.fromEntries([...document.querySelectorAll('#%s tr[data-key]')].map(r =>
     d.querySelector('data') ? d.querySelector('data').value : d.textContent)]))
 """
 
-CHOICES = """
-[...document.querySelectorAll('#choices tbody tr')].map(r =>
+ROWS = """
+[...document.querySelectorAll('#%s tbody tr')].map(r =>
   [...r.querySelectorAll('td')].map(d =>
     d.querySelector('data') ? d.querySelector('data').value : d.textContent))
+"""
+
+CARDS = """
+[...document.querySelectorAll('.card data')].map(d => d.value)
+"""
+
+# Of the rows of the map that are drawn: whether blocks follow one another without a gap
+# to the end, and how much of them is free.
+MAP = """
+[...document.querySelectorAll('.map svg')].map(s => {
+  let at = 0;
+  return [[...s.querySelectorAll('rect')].every(r => {
+    const good = Math.abs(r.x.baseVal.value - at) < 0.02;
+    at = r.x.baseVal.value + r.width.baseVal.value;
+    return good;
+  }) && Math.abs(at - 1000) < 0.02, s.getAttribute('aria-label')];
+})
 """
 
 
@@ -222,12 +242,38 @@ def compare(name, page, column, trace):
     advice = run_json("tune", "--format=json", trace)
     keys = ["cache_limit", "hit_rate", "byte_hit_rate", "misses", "rejected_frees",
             "peak_cached_bytes", "peak_total_bytes"]
-    rows = {(row[0], row[1]): row[2:] for row in page.value(CHOICES)}
+    rows = {(row[0], row[1]): row[2:] for row in page.value(ROWS % "choices")}
     for choice in ("recommended", "unlimited"):
         point = next(p for p in advice["points"] if p["choice"] == choice)
         got = rows[(trace, choice)]
         ok("%s: %s is that of tune" % (name, choice),
            all(same(g, raw(point[k])) for g, k in zip(got, keys)), (got, point))
+
+
+def compare_torch(name, page, conf, *options):
+    document = run_json("simulate", "--format=json", *options)
+    for section in ("trace", "recording", "policy", "start", "result"):
+        compare_table(name, page, section, 0, document[section])
+    result = document["result"]
+    cards = [result[key] for key in (
+        "peak_reserved_bytes", "allocated_at_peak_bytes", "fragmentation_at_peak",
+        "peak_allocated_bytes")]
+    got = page.value(CARDS)
+    ok(name + ": the cards are those of the JSON", len(got) == len(cards) and
+       all(same(g, raw(c)) for g, c in zip(got, cards)), (got, cards))
+    points = run_json("tune", "--format=json", "--alloc-conf=" + conf,
+                      *options)["points"]
+    rows = page.value(ROWS % "settings")
+    keys = ["peak_reserved_bytes", "peak_allocated_bytes", "fragmentation_at_peak",
+            "smallest_device_bytes"]
+    got = [[row[2], row[3], row[4], row[7]] for row in rows]
+    ok(name + ": the settings are those of tune", len(rows) == len(points) == 2 and
+       rows[0][0] == "as recorded" and rows[1][1] == conf and
+       all(same(g, raw(point[k])) for row, point in zip(got, points)
+           for g, k in zip(row, keys)), (rows, points))
+    drawn = page.value(MAP)
+    ok(name + ": the rows of the map are whole", len(drawn) == min(
+        result["peak_segments"], 64) and all(whole for whole, _ in drawn), drawn)
 
 
 def look(name, page, path, figures):
@@ -304,6 +350,10 @@ def main():
         look("three traces", page, folder + "/all.html", FIGURES)
         for column, trace in enumerate(traces):
             compare("three traces, " + trace, page, column, trace)
+        conf = "expandable_segments:True"
+        report(folder + "/torch.html", "--alloc-conf=" + conf, TORCH)
+        look("segments", page, folder + "/torch.html", TORCH_FIGURES)
+        compare_torch("segments", page, conf, "--policy=torch-cuda", TORCH)
         os.chdir(folder)
         hostile_trace(folder + "/<b>'$x'.jsonl")
         report(folder + "/hostile.html", folder + "/<b>'$x'.jsonl")

@@ -196,6 +196,8 @@ some_settings(struct trial *trial)
 		settings.max_non_split_rounding = (5 + below(trial, 30)) * MIB;
 	if (!below(trial, 3))
 		settings.expandable = 1;
+	if (!below(trial, 3))
+		settings.range = (20 + below(trial, 200)) * MIB;
 	if (!below(trial, 4))
 		settings.large_segment = (12 + 2 * below(trial, 10)) * MIB;
 	if (!below(trial, 3))

@@ -26,6 +26,7 @@ refused() {
 }
 
 ok "no gnuplot: report" without report -o page.html "$trace"
+ok "no gnuplot: report of segments" without report -p torch-cuda -o page.html "$trace"
 ok "no gnuplot: sweep" without sweep --plot=a.svg "$trace"
 ok "no gnuplot: simulate" without simulate --plot=a.svg "$trace"
 ok "a picture whose format is not told" refused sweep --plot=a.gif "$trace"

@@ -427,6 +427,8 @@ expand(struct model *model, const struct model_block *want, uint64_t size)
 		struct model_block range = *want;
 		uint64_t bytes = memory == MR_UNLIMITED ? MIB * MIB : memory + memory / 8;
 
+		if (model->settings.range)
+			bytes = model->settings.range;
 		range.expandable = true;
 		range.state = 'u';
 		range.segment = ++model->segments;

@@ -64,6 +64,9 @@ struct mr_torch_settings {
 	uint64_t align;       /* torch_npu: large blocks start at multiples; 0: any */
 	uint64_t descending;  /* 1: invented addresses fall; 0: they rise */
 	uint64_t roundup[16]; /* divisions of a power of two, from 1 MiB up; 0: none */
+	/* bytes of address space that expandable segments grow in, for each pool and
+	 * stream; 0: 9/8 of memory, or 1 TiB where that has no end */
+	uint64_t range;
 };
 #define MR_TORCH_SHARE UINT64_C(1000000000) /* all of it, in billionths */
 

@@ -135,6 +135,10 @@ static const struct mr_knob knobs[] = {
 		"where new segments go: above or below all there are",
 		"rising", AT(torch.descending),
 		MR_UNIT_COUNT, 0, 1, directions, true, 0 },
+	{ "range",
+		"address space that expandable segments grow in; 0: 9/8 of memory",
+		"0", AT(torch.range),
+		MR_UNIT_BYTES, 0, MIB * MIB, NULL, true, 0 },
 };
 /* clang-format on */
 

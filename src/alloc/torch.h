@@ -129,6 +129,9 @@ uint64_t mr_torch_round(const struct mr_torch_settings *settings, uint64_t reque
 uint64_t mr_torch_segment_size(
 	const struct mr_torch_settings *settings, uint64_t rounded);
 
+/* The address space that the expandable segments of a pool and stream grow in. */
+uint64_t mr_torch_range(const struct mr_torch_settings *settings);
+
 /*
  * Serves a request of requested > 0 bytes. *block is MR_TORCH_NONE where memory
  * ran out: a result, told by mr_torch_last_oom().

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "alloc/torchstate.h"
 
-/* Address space of a range where the device's memory is not known. */
-#define WIDE (UINT64_C(1) << 40)
+uint64_t
+mr_torch_range(const struct mr_torch_settings *settings)
+{
+	if (settings->range)
+		return settings->range;
+	if (settings->memory == MR_UNLIMITED)
+		return UINT64_C(1) << 40;
+	return settings->memory + settings->memory / 8;
+}
 
 static uint64_t
 granule(const struct mr_torch *torch, const struct mr_torch_block *block)
@@ -68,7 +75,7 @@ static uint32_t
 new_range(struct mr_torch *torch, uint32_t lane, uint64_t size)
 {
 	uint32_t number = mr_torch_block_new(torch);
-	uint64_t memory = torch->settings.memory, bytes, step;
+	uint64_t bytes = mr_torch_range(&torch->settings), step;
 	struct mr_torch_block *block;
 
 	if (number == MR_TORCH_NONE)
@@ -78,7 +85,6 @@ new_range(struct mr_torch *torch, uint32_t lane, uint64_t size)
 	block->expandable = true;
 	block->state = MR_TORCH_UNMAPPED;
 	step = granule(torch, block);
-	bytes = memory == MR_UNLIMITED ? WIDE : memory + memory / 8;
 	bytes = bytes > size ? bytes : size;
 	block->size = (bytes + step - 1) / step * step;
 	block->addr = mr_torch_place(torch, &block->size);

@@ -12,12 +12,14 @@
 #include "cli/setup.h"
 #include "cli/study.h"
 #include "cli/terminal.h"
+#include "cli/torch.h"
 #include "report/measured.h"
 #include "report/page.h"
 
 struct report_options {
 	const char *output;
 	struct mr_texts policies;
+	struct mr_texts confs;
 	struct mr_texts knobs;
 	struct mr_texts replays;
 	struct mr_number jobs;
@@ -27,6 +29,7 @@ struct options {
 	struct mr_source_options input;
 	struct mr_limit_options limits;
 	struct report_options report;
+	struct mr_torch_options torch;
 };
 
 static const struct mr_option rows[] = {
@@ -37,11 +40,15 @@ static const struct mr_option rows[] = {
 		.offset = offsetof(struct report_options, policies),
 		.help = "the rules of the caching allocator; several are shown side by "
 			"side (mlx-cpu if there is none)"},
+	{MR_OPTION_LIST, 0, "alloc-conf", "STRING",
+		.offset = offsetof(struct report_options, confs),
+		.help = "PyTorch's own settings, to be compared with the recorded ones; "
+			"may be given more than once; implies torch-cuda"},
 	{MR_OPTION_LIST, 's', "set", "KNOB=VALUE", .choices = mr_setup_knob_at,
 		.offset = offsetof(struct report_options, knobs),
 		.help = "set a knob of all policies; may be given more than once; KNOB "
 			"is"},
-	{MR_OPTION_LIST, 'r', "replay", "FILE",
+	{MR_OPTION_LIST, 'r', "replay", "FILE", .of_cache = true,
 		.offset = offsetof(struct report_options, replays),
 		.help = "the JSON that 'memreplay replay' printed of the first TRACE, to "
 			"be shown on the page; given again, of the second, and so on"},
@@ -57,6 +64,7 @@ static const struct mr_option_use uses[] = {
 	{&report_group, offsetof(struct options, report)},
 	{&mr_source_group, offsetof(struct options, input)},
 	{&mr_limit_group, offsetof(struct options, limits)},
+	{&mr_torch_group, offsetof(struct options, torch)},
 	{0},
 };
 
@@ -96,6 +104,55 @@ add_policy(struct job *job, const char *name)
 	return false;
 }
 
+/* Whether any policy is of PyTorch's rules: those make a page of their own. */
+static bool
+wants_torch(const struct report_options *options)
+{
+	for (size_t i = 0; i < options->policies.count; i++)
+		if (!strncmp(options->policies.items[i], "torch-", 6))
+			return true;
+	return options->confs.count > 0;
+}
+
+static int
+say_no_output(const char *self)
+{
+	return mr_say_usage(self, "report: where to? --output=FILE names the page");
+}
+
+/* Returns an exit status. */
+static int
+report_torch(const struct mr_command *self, struct job *job, char **paths)
+{
+	const struct options *options = job->options;
+	const struct report_options *report = &options->report;
+	const char *name =
+		report->policies.count ? report->policies.items[0] : "torch-cuda";
+
+	if (!report->output)
+		return say_no_output(self->name);
+	if (!add_policy(job, name))
+		return mr_say_usage(
+			self->name, "report: --policy: \"%s\" is no policy", name);
+	job->policies[0].confs = report->confs;
+	if (report->policies.count > 1)
+		return mr_say_usage(self->name,
+			"report: PyTorch's rules make a page of one policy; "
+			"--alloc-conf compares settings");
+	if (!mr_torch_accepts(self, options, paths))
+		return MR_EXIT_USAGE;
+	return mr_torch_run_report(
+		&(struct mr_torch_call){
+			.command = "report",
+			.path = paths[0],
+			.input = &options->input,
+			.policy = &job->policies[0],
+			.start = (enum mr_torch_start)options->torch.start,
+			.jobs = (unsigned)report->jobs.value,
+		},
+		report->output);
+}
+
 /* Returns an exit status. */
 static int
 check(const char *self, struct job *job, char **paths)
@@ -107,8 +164,7 @@ check(const char *self, struct job *job, char **paths)
 	size_t traces = 0;
 
 	if (!options->report.output)
-		return mr_say_usage(
-			self, "report: where to? --output=FILE names the page");
+		return say_no_output(self);
 	for (size_t i = 0; i < (names->count ? names->count : 1); i++) {
 		const char *name = names->count ? names->items[i] : "mlx-cpu";
 
@@ -135,39 +191,20 @@ check(const char *self, struct job *job, char **paths)
 	return MR_EXIT_DONE;
 }
 
-static void
-print_quoted(FILE *out, const char *text)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_./=:,+@%-";
-
-	if (*text && strspn(text, plain) == strlen(text)) {
-		fputs(text, out);
-		return;
-	}
-	putc('\'', out);
-	for (; *text; text++)
-		if (*text == '\'')
-			fputs("'\\''", out);
-		else
-			putc(*text, out);
-	putc('\'', out);
-}
-
 /* Four texts one behind the other, each with its NUL. */
 static void
 print_how(FILE *out, const struct job *job, const char *path, size_t policy)
 {
 	const struct options *options = job->options;
 
-	print_quoted(out, path);
+	mr_print_quoted(out, path);
 	putc('\0', out);
 	if (options->report.policies.count)
 		fprintf(out, " --policy=%s",
 			mr_setup_policy_at((size_t)job->policies[policy].policy));
 	for (size_t i = 0; i < options->report.knobs.count; i++) {
 		fputs(" --set=", out);
-		print_quoted(out, options->report.knobs.items[i]);
+		mr_print_quoted(out, options->report.knobs.items[i]);
 	}
 	putc('\0', out);
 	if (options->limits.cache_limit.given) {
@@ -184,7 +221,7 @@ print_how(FILE *out, const struct job *job, const char *path, size_t policy)
 		fputs(" --lenient", out);
 	if (options->input.device) {
 		fputs(" --device=", out);
-		print_quoted(out, options->input.device);
+		mr_print_quoted(out, options->input.device);
 	}
 	if (options->input.free_at == MR_FREE_AT_REQUESTED)
 		fputs(" --free-at=requested", out);
@@ -403,6 +440,8 @@ run(const struct mr_command *self, int argc, char **argv)
 
 	if (!operands)
 		return status;
+	if (wants_torch(&options.report))
+		return report_torch(self, &job, operands);
 	options.input.ahead = options.report.jobs.value > 1;
 	options.input.progress = &job.progress;
 	mr_progress_start(&job.progress);
@@ -437,7 +476,11 @@ const struct mr_command mr_cmd_report = {
 		"traces, and several policies, are shown side by side on the same axes."
 		"\n\n"
 		"The page is one file that needs nothing else, and is the same for the "
-		"same input. Pictures are drawn by gnuplot.",
+		"same input. Pictures are drawn by gnuplot.\n\n"
+		"Under PyTorch's rules the page is of one TRACE: reserved, allocated and "
+		"requested memory and its fragmentation, the segments when most was "
+		"reserved with the blocks in them, and a table of settings: the recorded "
+		"ones and each --alloc-conf.",
 	.options = uses,
 	.run = run,
 };

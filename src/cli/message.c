@@ -111,3 +111,22 @@ mr_say_refusal(const char *command, const struct mr_error *err)
 	mr_say("%s: %s", command, err->text);
 	return MR_EXIT_FAILED;
 }
+
+void
+mr_print_quoted(FILE *out, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_./=:,+@%-";
+
+	if (*text && strspn(text, plain) == strlen(text)) {
+		fputs(text, out);
+		return;
+	}
+	putc('\'', out);
+	for (; *text; text++)
+		if (*text == '\'')
+			fputs("'\\''", out);
+		else
+			putc(*text, out);
+	putc('\'', out);
+}

@@ -52,4 +52,7 @@ int mr_say_refusal(const char *command, const struct mr_error *err);
 /* A path for people: "-" is standard input. */
 const char *mr_path_name(const char *path);
 
+/* Prints text as one word for a shell. */
+void mr_print_quoted(FILE *out, const char *text);
+
 #endif

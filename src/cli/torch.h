@@ -51,6 +51,7 @@ int mr_torch_run_verify(const struct mr_torch_call *call);
 int mr_torch_run_simulate(const struct mr_torch_call *call);
 int mr_torch_run_sweep(const struct mr_torch_call *call);
 int mr_torch_run_tune(const struct mr_torch_call *call);
+int mr_torch_run_report(const struct mr_torch_call *call, const char *path);
 
 /* --- for these commands */
 

@@ -13,6 +13,7 @@
 #define NARROW_HEIGHT 290
 #define WIDE_POINTS   360
 #define NARROW_POINTS 140
+#define CURVE_HIGHER  40
 
 /* A figure: where it stands, what it says, and what draws it. */
 struct figure {
@@ -191,8 +192,8 @@ mr_curve_draw(const struct mr_subject *subjects, size_t count, enum mr_plot_form
 	char *const *environment, char **out, size_t *length, struct mr_error *err)
 {
 	struct mr_plot plot;
-	enum mr_status st = mr_plot_init(
-		&plot, WIDE_WIDTH, WIDE_HEIGHT + 40, curve_key(count, false), err);
+	enum mr_status st = mr_plot_init(&plot, WIDE_WIDTH, WIDE_HEIGHT + CURVE_HIGHER,
+		curve_key(count, false), err);
 
 	if (st)
 		return st;
@@ -220,25 +221,6 @@ mr_picture_draw(const struct mr_subject *subject, enum mr_figure_kind kind,
 	return st;
 }
 
-/* Draws what `plot` holds into the page. */
-static enum mr_status
-embed(const struct mr_page *page, FILE *out, struct mr_plot *plot,
-	const struct mr_numbers *numbers, const char *label, struct mr_error *err)
-{
-	char *svg;
-	size_t length;
-	enum mr_status st;
-
-	if (numbers->doc.failed)
-		return mr_fail_memory(err);
-	st = mr_plot_draw(plot, MR_PLOT_SVG, page->environment, &svg, &length, err);
-	if (st)
-		return st;
-	mr_html_svg(out, svg, plot, numbers, label);
-	free(svg);
-	return MR_OK;
-}
-
 static enum mr_status
 print_numbers(FILE *out, const struct mr_numbers *numbers, struct mr_error *err)
 {
@@ -257,9 +239,68 @@ print_numbers(FILE *out, const struct mr_numbers *numbers, struct mr_error *err)
 static void
 free_numbers(struct mr_numbers *numbers)
 {
-	if (numbers)
-		mr_doc_fini(&numbers->doc);
+	mr_doc_fini(&numbers->doc);
 	free(numbers);
+}
+
+/* One form of a drawing, with its numbers made anew. */
+static enum mr_status
+print_form(FILE *out, const struct mr_drawing *drawing, bool narrow,
+	struct mr_numbers *numbers, struct mr_error *err)
+{
+	struct mr_plot plot;
+	char *svg;
+	size_t length;
+	enum mr_status st = mr_plot_init(&plot, narrow ? NARROW_WIDTH : WIDE_WIDTH,
+		(narrow ? NARROW_HEIGHT : WIDE_HEIGHT) + drawing->higher,
+		narrow ? drawing->narrow_key : drawing->wide_key, err);
+
+	if (st)
+		return st;
+	mr_doc_fini(&numbers->doc);
+	numbers->count = 0;
+	drawing->print(drawing->context, &plot, numbers);
+	st = numbers->doc.failed ? mr_fail_memory(err)
+				 : mr_plot_draw(&plot, MR_PLOT_SVG, drawing->environment,
+					   &svg, &length, err);
+	if (!st) {
+		mr_html_svg(out, svg, &plot, numbers, drawing->label);
+		free(svg);
+	}
+	mr_plot_fini(&plot);
+	return st;
+}
+
+enum mr_status
+mr_drawing_print(
+	FILE *out, const struct mr_drawing *drawing, bool alone, struct mr_error *err)
+{
+	struct mr_numbers *numbers = calloc(1, sizeof(*numbers));
+	enum mr_status st = MR_OK;
+
+	if (!numbers)
+		return mr_fail_memory(err);
+	for (int narrow = !alone; narrow < 2 && !st; narrow++)
+		st = print_form(out, drawing, narrow, numbers, err);
+	if (!st)
+		st = print_numbers(out, numbers, err);
+	free_numbers(numbers);
+	return st;
+}
+
+/* What draws a figure of one subject. */
+struct panel {
+	const struct mr_subject *subject;
+	enum mr_figure_kind kind;
+	const struct shared *shared;
+};
+
+static void
+print_subject(const void *context, struct mr_plot *plot, struct mr_numbers *numbers)
+{
+	const struct panel *panel = context;
+
+	print_script(plot, numbers, panel->subject, panel->kind, panel->shared);
 }
 
 /* One subject's picture: narrow alone beside others, both forms on its own. */
@@ -267,33 +308,22 @@ static enum mr_status
 print_panel(const struct mr_page *page, FILE *out, const struct figure *figure, size_t i,
 	const struct shared *shared, struct mr_error *err)
 {
-	const struct mr_subject *subject = &page->subjects[i];
-	struct mr_numbers *numbers = calloc(1, sizeof(*numbers));
-	enum mr_status st = numbers ? MR_OK : mr_fail_memory(err);
+	const struct panel panel = {&page->subjects[i], figure->kind, shared};
+	const struct mr_drawing drawing = {.print = print_subject,
+		.context = &panel,
+		.label = figure->title,
+		.wide_key = 1,
+		.narrow_key = figure->narrow_key,
+		.environment = page->environment};
+	enum mr_status st;
 
 	fputs("<div class=\"panel\">", out);
 	if (page->count > 1) {
 		fputs("<h3>", out);
-		mr_html_text(out, subject->name, 80);
+		mr_html_text(out, panel.subject->name, 80);
 		fputs("</h3>", out);
 	}
-	for (int narrow = page->count > 1; narrow < 2 && !st; narrow++) {
-		struct mr_plot plot;
-
-		st = mr_plot_init(&plot, narrow ? NARROW_WIDTH : WIDE_WIDTH,
-			narrow ? NARROW_HEIGHT : WIDE_HEIGHT,
-			narrow ? figure->narrow_key : 1, err);
-		if (st)
-			break;
-		mr_doc_fini(&numbers->doc);
-		numbers->count = 0;
-		print_script(&plot, numbers, subject, figure->kind, shared);
-		st = embed(page, out, &plot, numbers, figure->title, err);
-		mr_plot_fini(&plot);
-	}
-	if (numbers && !st)
-		st = print_numbers(out, numbers, err);
-	free_numbers(numbers);
+	st = mr_drawing_print(out, &drawing, page->count == 1, err);
 	fputs("</div>\n", out);
 	return st;
 }
@@ -353,11 +383,25 @@ mr_figures_print(const struct mr_page *page, FILE *out, struct mr_error *err)
 	return st;
 }
 
+static void
+print_curve(const void *context, struct mr_plot *plot, struct mr_numbers *numbers)
+{
+	const struct mr_page *page = context;
+
+	mr_picture_curve(plot, numbers, page->subjects, page->count);
+}
+
 enum mr_status
 mr_figure_curve(const struct mr_page *page, FILE *out, struct mr_error *err)
 {
-	struct mr_numbers *numbers;
-	enum mr_status st = MR_OK;
+	const struct mr_drawing drawing = {.print = print_curve,
+		.context = page,
+		.label = "hit rate over cache limit",
+		.higher = CURVE_HIGHER,
+		.wide_key = curve_key(page->count, false),
+		.narrow_key = curve_key(page->count, true),
+		.environment = page->environment};
+	enum mr_status st;
 	size_t curves = 0;
 
 	for (size_t i = 0; i < page->count; i++)
@@ -366,9 +410,6 @@ mr_figure_curve(const struct mr_page *page, FILE *out, struct mr_error *err)
 		fputs("<p>The policy has no cache, and so no curve.</p>\n", out);
 		return MR_OK;
 	}
-	numbers = calloc(1, sizeof(*numbers));
-	if (!numbers)
-		return mr_fail_memory(err);
 	fputs("<figure id=\"figure-curve\"><figcaption><h3>Hit rate over the cache "
 	      "limit</h3>",
 		out);
@@ -380,25 +421,9 @@ mr_figure_curve(const struct mr_page *page, FILE *out, struct mr_error *err)
 		fputs("<p>Rings are the limits in force at first, dots the recommended "
 		      "ones.</p>",
 			out);
-	fputs("</figcaption><div class=\"plots one\">\n", out);
-	for (int narrow = 0; narrow < 2 && !st; narrow++) {
-		struct mr_plot plot;
-
-		st = mr_plot_init(&plot, narrow ? NARROW_WIDTH : WIDE_WIDTH,
-			(narrow ? NARROW_HEIGHT : WIDE_HEIGHT) + 40,
-			curve_key(page->count, narrow), err);
-		if (st)
-			break;
-		mr_doc_fini(&numbers->doc);
-		numbers->count = 0;
-		mr_picture_curve(&plot, numbers, page->subjects, page->count);
-		st = embed(page, out, &plot, numbers, "hit rate over cache limit", err);
-		mr_plot_fini(&plot);
-	}
-	fputs("</div>\n", out);
-	if (!st)
-		st = print_numbers(out, numbers, err);
-	free_numbers(numbers);
+	fputs("</figcaption><div class=\"plots one\"><div class=\"panel\">\n", out);
+	st = mr_drawing_print(out, &drawing, true, err);
+	fputs("</div></div>\n", out);
 	mr_command_line(page, out, "sweep", " --limits=exact --plot=curve.svg");
 	fputs("</figure>\n", out);
 	return st;

@@ -12,6 +12,24 @@ MR_MUST_CHECK enum mr_status mr_figure_curve(
 MR_MUST_CHECK enum mr_status mr_figures_print(
 	const struct mr_page *page, FILE *out, struct mr_error *err);
 
+/* A picture to be drawn into a page. */
+struct mr_drawing {
+	void (*print)(
+		const void *context, struct mr_plot *plot, struct mr_numbers *numbers);
+	const void *context;
+	const char *label;        /* what the picture is */
+	int higher;               /* pixels more than others, for the legend */
+	int wide_key, narrow_key; /* lines of the legend */
+	char *const *environment; /* for gnuplot */
+};
+
+/*
+ * Prints a drawing as wide screens and as narrow ones show it, or beside others in
+ * its narrow form only; and its numbers, which can be unfolded. MR_EIO, MR_ENOMEM.
+ */
+MR_MUST_CHECK enum mr_status mr_drawing_print(
+	FILE *out, const struct mr_drawing *drawing, bool alone, struct mr_error *err);
+
 /*
  * Prints the command, and the options of its own, with each subject's options and
  * trace as lines of text; or those lines so that they can be unfolded, as is what

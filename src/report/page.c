@@ -15,8 +15,8 @@
 #include "report/result.h"
 #include "sim/diagnose.h"
 
-static void
-print_head(const struct mr_page *page, FILE *out)
+void
+mr_page_head(FILE *out, const char *name, size_t more)
 {
 	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
 	      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
@@ -24,17 +24,17 @@ print_head(const struct mr_page *page, FILE *out)
 	      "'none'; style-src 'unsafe-inline'; img-src data:\">\n"
 	      "<link rel=\"icon\" href=\"data:,\">\n<title>memreplay: ",
 		out);
-	mr_html_text(out, page->subjects[0].name, 80);
-	if (page->count > 1)
-		fprintf(out, " and %zu more", page->count - 1);
+	mr_html_text(out, name, 80);
+	if (more)
+		fprintf(out, " and %zu more", more);
 	fputs("</title>\n<style>\n", out);
 	fputs(mr_page_style, out);
+	fputs(mr_map_style, out);
 	fputs("</style></head><body><main>\n", out);
 }
 
-/* A figure that is read first. */
-static void
-print_card(FILE *out, const char *name, struct mr_cell cell, const char *more)
+void
+mr_page_card(FILE *out, const char *name, struct mr_cell cell, const char *more)
 {
 	fprintf(out, "<div class=\"card\"><span>%s</span><b>", name);
 	mr_html_cell(out, &cell);
@@ -62,19 +62,20 @@ print_cards(FILE *out, const struct mr_subject *subject)
 
 	fputs("<div class=\"cards\">\n", out);
 	snprintf(text, sizeof(text), "of the mallocs came from the cache");
-	print_card(out, "hit rate", ratio(now->hits, now->mallocs), text);
-	print_card(out, "byte hit rate", ratio(now->hit_bytes, now->requested_bytes),
+	mr_page_card(out, "hit rate", ratio(now->hits, now->mallocs), text);
+	mr_page_card(out, "byte hit rate", ratio(now->hit_bytes, now->requested_bytes),
 		"of the requested bytes");
 	snprintf(text, sizeof(text), "cached at most %s",
 		mr_size_print(size, now->peak_cached_bytes));
-	print_card(out, "peak memory", bytes(now->peak_total_bytes), text);
-	print_card(
+	mr_page_card(out, "peak memory", bytes(now->peak_total_bytes), text);
+	mr_page_card(
 		out, "cache limit", bytes(now->cache_limit), "at the end of the trace");
 	if (subject->point_count) {
 		snprintf(text, sizeof(text), "there the hit rate is %.2f %%",
 			then->mallocs ? 100 * (double)then->hits / (double)then->mallocs
 				      : 0);
-		print_card(out, "recommended limit", bytes(subject->advice.limit), text);
+		mr_page_card(
+			out, "recommended limit", bytes(subject->advice.limit), text);
 	}
 	fputs("</div>\n", out);
 }
@@ -454,7 +455,7 @@ mr_page_print(const struct mr_page *page, FILE *out, struct mr_error *err)
 {
 	enum mr_status st;
 
-	print_head(page, out);
+	mr_page_head(out, page->subjects[0].name, page->count - 1);
 	print_top(page, out);
 	if ((st = print_numbers(page, out, err)))
 		return st;

@@ -39,8 +39,15 @@ struct mr_page {
 MR_MUST_CHECK enum mr_status mr_page_print(
 	const struct mr_page *page, FILE *out, struct mr_error *err);
 
-/* The page's style sheet. */
+/* Every page's style sheet, and that of a map of segments. */
 extern const char *const mr_page_style;
+extern const char *const mr_map_style;
+
+/* Begins a page, up to <main>. more: how many more it is about than the name's. */
+void mr_page_head(FILE *out, const char *name, size_t more);
+
+/* Prints a figure that is read first, with what it means. */
+void mr_page_card(FILE *out, const char *name, struct mr_cell cell, const char *more);
 
 /* --- single pictures, for --plot */
 

@@ -77,3 +77,18 @@ const char *const mr_page_style =
 	"overflow-wrap:anywhere;max-width:100%}\n"
 	"ul,ol{padding-left:1.2em;max-width:78ch}li{margin:.35em "
 	"0;overflow-wrap:anywhere}\n";
+
+const char *const mr_map_style =
+	".keys span{white-space:nowrap;margin-right:1.2em}"
+	".keys i{display:inline-block;width:1em;height:.75em;margin-right:.4em}"
+	".live{fill:var(--accent);background:var(--accent)}"
+	".wait{fill:#e69f00;background:#e69f00}"
+	".free{fill:var(--line);background:var(--line)}"
+	".many{fill:#7b8fa3;background:#7b8fa3}\n"
+	".map{display:grid;grid-template-columns:auto minmax(0,1fr);gap:2px 10px;"
+	"align-items:center;font-size:.8rem;font-variant-numeric:tabular-nums;"
+	"white-space:nowrap;max-width:1100px}.map>span{text-align:right}"
+	"figure .map svg{height:14px;max-width:none}\n"
+	".map rect{stroke:var(--paper);stroke-width:.7;"
+	"vector-effect:non-scaling-stroke}"
+	".map rect:hover{stroke:var(--ink);stroke-width:2}\n";

@@ -67,6 +67,8 @@ mr_torch_run_malloc(struct mr_torch_run *run, uint32_t life, uint64_t size,
 	st = mr_torch_malloc(run->torch, &block, size, queue, err);
 	if (st)
 		return st;
+	if (run->served)
+		run->served(run->context, run);
 	if (block != MR_TORCH_NONE) {
 		hold(run, life, block);
 		return MR_OK;

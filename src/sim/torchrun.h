@@ -33,6 +33,9 @@ struct mr_torch_run {
 	uint64_t oom_event; /* 1 is the first; 0: before the first */
 	uint64_t zero_mallocs;
 	uint64_t reserved_sum, unused_sum; /* over events, in blocks of 512 bytes */
+	/* Told of every request that was tried; NULL: nobody looks on. */
+	void (*served)(void *context, const struct mr_torch_run *run);
+	void *context;
 };
 
 /* Makes a run of nothing. *run is the caller's, for mr_torch_run_fini(). MR_ENOMEM. */

@@ -33,6 +33,8 @@ study(struct studying *studying, unsigned worker, struct mr_torch_study *it)
 
 	tell(studying, worker, 1);
 	if (course->wanted & MR_STUDY_ENDLESS) {
+		/* the address space stays that of the device, if there is one */
+		settings.range = mr_torch_range(&settings);
 		settings.memory = MR_UNLIMITED;
 		if (!st)
 			st = mr_torch_whatif(&it->endless, course->script, &settings,
