@@ -214,9 +214,9 @@ step_malloc(struct run *run, const struct mr_event *event)
 	held->memory = NULL;
 	held->capacity = 0;
 	if (run->may_starve && walk_below(run->walk, 10) == 0)
-		held->memory = alloc_starved(run, event->size);
+		held->memory = alloc_starved(run, (size_t)event->size);
 	if (!held->memory)
-		held->memory = mr_cache_alloc(run->cache, event->size);
+		held->memory = mr_cache_alloc(run->cache, (size_t)event->size);
 	want = oracle_step(run->oracle, event);
 	ck_assert_int_eq(!held->memory, want.none);
 	if (want.none)

@@ -106,7 +106,7 @@ save_spool(void)
 	ck_assert_ptr_nonnull(bytes);
 	memcpy(bytes, &spool.head, sizeof(spool.head));
 	memcpy(bytes + MR_SPOOL_HEAD, spool.chunks, length - MR_SPOOL_HEAD);
-	save_file(spool.path, bytes, spool.length ? spool.length : length);
+	save_file(spool.path, bytes, spool.length ? (size_t)spool.length : length);
 	free(bytes);
 }
 

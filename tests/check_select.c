@@ -126,8 +126,8 @@ START_TEST(windows_are_balanced)
 	memset(&before, 0, sizeof(before));
 	memset(&after, 0, sizeof(after));
 	memset(&part, 0, sizeof(part));
-	run(&before, events, from - 1);
-	run(&after, events, to);
+	run(&before, events, (size_t)from - 1);
+	run(&after, events, (size_t)to);
 	for (uint64_t i = from; i <= to && from > 1; i++)
 		counters += events[i - 1].op == MR_OP_COUNTERS;
 	for (; limits < trace.count && trace.events[limits].op != MR_OP_MALLOC &&

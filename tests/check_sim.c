@@ -179,7 +179,7 @@ START_TEST(runs_equal_steps)
 
 	ck_assert_ptr_nonnull(events);
 	for (uint64_t round = 0; round < 100; round++) {
-		size_t count = walk_below(walk, 200);
+		size_t count = (size_t)walk_below(walk, 200);
 
 		for (size_t i = 0; i < count; i++) {
 			walk_next(walk, oracle, &events[i]);

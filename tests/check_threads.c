@@ -90,11 +90,11 @@ device_release(void *context, void *memory, size_t bytes)
 	atomic_fetch_sub(&device->out, 1);
 }
 
-static uint64_t
-draw(uint64_t *state, uint64_t bound)
+static size_t
+draw(uint64_t *state, size_t bound)
 {
 	*state = *state * UINT64_C(6364136223846793005) + 1442695040888963407u;
-	return (*state >> 33) % bound;
+	return (size_t)((*state >> 33) % bound);
 }
 
 /* Fills a block so that whoever gets it can tell if it was touched. */

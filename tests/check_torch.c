@@ -397,7 +397,7 @@ END_TEST
 START_TEST(sizes_without_end)
 {
 	static const uint64_t sizes[] = {
-		PTRDIFF_MAX, (UINT64_C(1) << 50) + 1, UINT64_C(1) << 62};
+		INT64_MAX, (UINT64_C(1) << 50) + 1, UINT64_C(1) << 62};
 	struct mr_torch_settings settings = plain;
 	struct mr_torch_queue queue = {0};
 	struct mr_torch *torch;

@@ -391,7 +391,7 @@ START_TEST(help_changes_nothing)
 	ck_assert_uint_gt(assert_help_changes_nothing(path), 0);
 	file = load_file(path);
 	for (int turn = 0; turn < 20; turn++) {
-		size_t at = next_random(&random) % file.length;
+		size_t at = (size_t)(next_random(&random) % file.length);
 
 		save_file(path, file.data, at);
 		assert_help_changes_nothing(path);

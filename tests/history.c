@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wide.h"
+
 /* A stay of a block in the cache. */
 struct stay {
 	uint64_t capacity;
@@ -176,10 +178,10 @@ history_add(struct history *h, const struct mr_event *event, const struct oracle
 		now->active_bytes < h->moments[h->count - 1].result.active_bytes;
 	if (got.hit)
 		reuse(h, got.capacity);
-	if (end_stays(h, oracle, now->cached_blocks - cached))
+	if (end_stays(h, oracle, (size_t)now->cached_blocks - cached))
 		abort();
 	if (cached)
-		begin_stay(h, oracle_cached(oracle, now->cached_blocks - 1));
+		begin_stay(h, oracle_cached(oracle, (size_t)now->cached_blocks - 1));
 	if (now->cached_bytes > h->peak) {
 		h->peak = now->cached_bytes;
 		take_histogram(h, oracle);
@@ -229,20 +231,21 @@ set_causes(struct mr_result *out, const struct moment *until, const struct momen
 void
 history_result(const struct history *h, struct mr_result *out)
 {
-	__extension__ unsigned __int128 stale = 0, cached = 0;
+	struct mr_wide stale = {0}, cached = {0};
 
 	set_causes(out, &h->moments[h->count], &h->moments[0]);
 	for (size_t event = 1; event <= h->count; event++) {
 		uint64_t bytes = stale_after(h, event);
 
 		raise_to(&out->peak_stale_bytes, bytes);
-		stale += bytes;
-		cached += h->moments[event].result.cached_bytes;
+		stale = mr_wide_plus(stale, mr_wide(bytes));
+		cached = mr_wide_plus(
+			cached, mr_wide(h->moments[event].result.cached_bytes));
 		look(out, &h->moments[event].result);
 	}
 	if (h->count) {
-		out->mean_stale_bytes = (uint64_t)(stale / h->count);
-		out->mean_cached_bytes = (uint64_t)(cached / h->count);
+		out->mean_stale_bytes = mr_wide_over(stale, h->count);
+		out->mean_cached_bytes = mr_wide_over(cached, h->count);
 	}
 }
 

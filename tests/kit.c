@@ -286,7 +286,7 @@ make_event(struct maker *maker, struct mr_event *event)
 	if (choice >= 8) {
 		make_malloc(maker, event);
 	} else if (choice >= 2 && maker->live_count) {
-		size_t at = next_random(random) % maker->live_count;
+		size_t at = (size_t)(next_random(random) % maker->live_count);
 
 		event->op = MR_OP_FREE;
 		event->id = maker->live[at];

@@ -3,9 +3,6 @@
 
 #include <stdlib.h>
 
-/* Holds any product of two sizes. */
-__extension__ typedef unsigned __int128 wide;
-
 struct live {
 	uint64_t id;
 	uint64_t capacity;
@@ -40,18 +37,31 @@ is_gpu(const struct mr_policy *policy)
 }
 
 static uint64_t
-least(wide a, wide b)
+least(uint64_t a, uint64_t b)
 {
-	wide smaller = a < b ? a : b;
+	return a < b ? a : b;
+}
 
-	return smaller < MR_UNLIMITED ? (uint64_t)smaller : MR_UNLIMITED;
+/* What does not fit is more than any size, and the largest number is as good. */
+static uint64_t
+plus(uint64_t a, uint64_t b)
+{
+	return a + b < a ? UINT64_MAX : a + b;
+}
+
+static uint64_t
+times(uint64_t a, uint64_t b)
+{
+	return b && a > UINT64_MAX / b ? UINT64_MAX : a * b;
 }
 
 /* A share of a limit that may be missing. */
-static wide
+static uint64_t
 percent(uint64_t bytes, unsigned hundredths)
 {
-	return bytes == MR_UNLIMITED ? bytes : (wide)bytes * hundredths / 100;
+	if (bytes == MR_UNLIMITED)
+		return bytes;
+	return plus(times(bytes / 100, hundredths), bytes % 100 * hundredths / 100);
 }
 
 static void
@@ -121,22 +131,20 @@ evict(struct oracle *oracle)
 static bool
 fits(const struct mr_policy *policy, uint64_t size, uint64_t capacity)
 {
-	wide times = (wide)policy->window_factor * size;
-	wide plus = (wide)policy->window_pages * policy->page + size;
-
-	return capacity < times && capacity < plus;
+	return capacity < times(policy->window_factor, size) &&
+		capacity < plus(times(policy->window_pages, policy->page), size);
 }
 
-static wide
-multiple(wide size, wide of)
+static uint64_t
+multiple(uint64_t size, uint64_t of)
 {
 	return (size + of - 1) / of * of;
 }
 
-static wide
-power_of_two(wide size)
+static uint64_t
+power_of_two(uint64_t size)
 {
-	wide power = 1;
+	uint64_t power = 1;
 
 	while (power < size)
 		power *= 2;
@@ -147,7 +155,7 @@ power_of_two(wide size)
 static uint64_t
 rounded(const struct mr_policy *policy, uint64_t asked)
 {
-	wide size = asked, octave;
+	uint64_t size = asked, octave;
 
 	if (policy->kind == MR_POLICY_MLX_METAL && size > policy->page)
 		size = multiple(size, policy->page);
@@ -158,11 +166,11 @@ rounded(const struct mr_policy *policy, uint64_t asked)
 	else if (policy->kind == MR_POLICY_MLX_CUDA)
 		size = multiple(size, policy->page);
 	if (asked > 0 && policy->round > 0) {
-		octave = power_of_two(size + 1) / 2; /* the last power of two <= size */
+		octave = power_of_two(size / 2 + 1); /* the last power of two <= size */
 		if (octave / policy->round > 1)
 			size = multiple(size, octave / policy->round);
 	}
-	return (uint64_t)size;
+	return size;
 }
 
 /* The place of the smallest cached block of at least size, the earliest of them. */
@@ -183,7 +191,8 @@ static void
 release(struct oracle *oracle, uint64_t need, uint64_t *blocks, uint64_t *bytes)
 {
 	struct mr_result *r = &oracle->result;
-	bool everything = (wide)10 * need >= (wide)9 * r->cached_bytes;
+	/* nine tenths of what is cached, or more */
+	bool everything = need >= r->cached_bytes - r->cached_bytes / 10;
 	uint64_t gone = 0;
 
 	while (r->cached_blocks > 0 && (everything || gone < need)) {
@@ -207,8 +216,9 @@ static void
 make_way(struct oracle *oracle, uint64_t size)
 {
 	struct mr_result *r = &oracle->result;
-	wide need = (wide)r->active_bytes + r->cached_bytes + size;
-	wide gc_limit = least(percent(oracle->policy.working_set, 95), r->memory_limit);
+	uint64_t need = plus(plus(r->active_bytes, r->cached_bytes), size);
+	uint64_t gc_limit =
+		least(percent(oracle->policy.working_set, 95), r->memory_limit);
 	uint64_t *blocks = &r->evictions_by_pressure;
 	uint64_t *bytes = &r->evicted_bytes_by_pressure;
 
@@ -220,7 +230,7 @@ make_way(struct oracle *oracle, uint64_t size)
 		return;
 	}
 	if (oracle->policy.kind == MR_POLICY_MLX_CUDA && need > r->memory_limit)
-		release(oracle, (uint64_t)(need - r->memory_limit), blocks, bytes);
+		release(oracle, need - r->memory_limit, blocks, bytes);
 	if (at_block_limit(oracle) && r->cached_blocks > 0) {
 		*bytes += evict(oracle);
 		++*blocks;
@@ -324,7 +334,7 @@ may_join(const struct oracle *oracle, uint64_t cached, uint64_t capacity)
 {
 	if (is_gpu(&oracle->policy))
 		return cached < oracle->result.cache_limit;
-	return (wide)cached + capacity <= oracle->result.cache_limit;
+	return plus(cached, capacity) <= oracle->result.cache_limit;
 }
 
 static void

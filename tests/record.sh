@@ -130,16 +130,31 @@ compiler() {
 		good "$trace" || return
 	done
 }
-ok "bash with children" bash_children
-ok "bash with children, all recorded" bash_followed
-ok "a compiler with all that it starts" compiler
+
+# The class of an ELF file: programs of another load no recorder of ours.
+class_of() {
+	od -An -tu1 -j4 -N1 "$1"
+}
+class=$(class_of "$top_builddir/.libs/memreplay-record.so")
+
+# As ok, for programs of the system: its shell is of the class of all of them.
+system() {
+	if [ "$(class_of /bin/sh)" = "$class" ]; then
+		ok "$@"
+	else
+		skip "$1" "the system's programs are of another word size"
+	fi
+}
+system "bash with children" bash_children
+system "bash with children, all recorded" bash_followed
+system "a compiler with all that it starts" compiler
 
 git_works() {
 	git init -q repository && cd repository && echo a >a && git add a || return
 	balanced 0 git -c user.name=n -c user.email=e commit -q -m m
 }
 if command -v git >/dev/null; then
-	ok "git" git_works
+	system "git" git_works
 else
 	skip "git" "there is no git"
 fi
@@ -148,7 +163,7 @@ sqlite_works() {
 		insert into t select t.a + 1 from t, t as u; select count(*) from t;' >out
 }
 if command -v sqlite3 >/dev/null; then
-	ok "sqlite3" sqlite_works
+	system "sqlite3" sqlite_works
 else
 	skip "sqlite3" "there is no sqlite3"
 fi
@@ -205,6 +220,22 @@ then
 else
 	skip "a static program" "the compiler cannot make one"
 fi
+
+case $class in
+*1) other=-m64 ;;
+*) other=-m32 ;;
+esac
+other_bits() {
+	record 1 -o t.mrt.gz ./other && said 'this memreplay records those of' &&
+		! ls t.mrt.gz*
+}
+if printf 'int main(void) { return 0; }\n' | $CC $other -x c -o other - 2>/dev/null &&
+	./other; then
+	ok "a program of another word size" other_bits
+else
+	skip "a program of another word size" "the compiler cannot make one"
+fi
+
 own_malloc() {
 	record 1 -o t.mrt.gz "$top_builddir/tests/own_malloc" &&
 		said 'brings its own malloc' && said own_malloc && ! ls t.mrt.gz*

@@ -117,7 +117,7 @@ all(long unused)
 {
 	void *volatile kept;
 	void *block = NULL;
-	volatile size_t huge = SIZE_MAX / 4;
+	volatile size_t huge = SIZE_MAX / 2 + 1;
 	int status;
 
 	(void)unused;

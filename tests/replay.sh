@@ -266,7 +266,7 @@ from_stdin() {
 too_large() {
 	one_malloc 1125899906842624
 	run 1 "$work/one.jsonl" && silent && has err "needs 1.000 PiB" &&
-		has err " free; 'memreplay simulate'"
+		has err "; 'memreplay simulate'"
 }
 
 forced() {

@@ -122,7 +122,7 @@ request(struct walk *walk, const struct oracle *oracle)
 	if (kind < 3)
 		return any(walk, walk->options.max_size);
 	if (kind < 10 && now->cached_blocks > 0) {
-		uint64_t at = walk_below(walk, now->cached_blocks);
+		size_t at = (size_t)walk_below(walk, now->cached_blocks);
 		uint64_t size = window_edge(walk, oracle_cached(oracle, at));
 
 		return at_most(size, walk->options.max_size);

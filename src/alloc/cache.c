@@ -126,7 +126,7 @@ release(struct mr_cache *cache, struct tag *tag)
 {
 	void *memory = (char *)(tag + 1) - cache->prefix;
 
-	cache->device.release(cache->device.context, memory, tag->bytes);
+	cache->device.release(cache->device.context, memory, (size_t)tag->bytes);
 }
 
 /* Without the lock: the system may take its time. */
@@ -154,7 +154,7 @@ set_up(struct mr_cache *cache, const struct mr_cache_options *options,
 		return mr_fail(err, MR_EINVAL,
 			"alignment %zu: expected a power of two from 16 to 4096",
 			alignment);
-	_Static_assert(sizeof(struct tag) == 16, "the least prefix must hold a tag");
+	_Static_assert(sizeof(struct tag) <= 16, "the least prefix must hold a tag");
 	cache->prefix = alignment;
 	cache->watched = options->watch_lock;
 	cache->device = options->device ? *options->device : c_library;
@@ -234,13 +234,19 @@ alloc_new(struct mr_cache *cache, size_t size, uint32_t block, size_t capacity)
 	return memory;
 }
 
-/* Under the lock: sets a new block's number aside, and says what it must hold. */
+/*
+ * Under the lock: sets a new block's number aside, and says what it must hold: SIZE_MAX,
+ * which nobody gets, if it is rounded up to more.
+ */
 static bool
 prepare(struct mr_cache *cache, size_t size, uint32_t *block, size_t *capacity)
 {
+	uint64_t rounded;
+
 	if (mr_core_prepare(&cache->core, size, block, NULL) || *block == MR_NONE)
 		return false;
-	*capacity = mr_core_capacity(&cache->core, *block);
+	rounded = mr_core_capacity(&cache->core, *block);
+	*capacity = rounded < SIZE_MAX ? (size_t)rounded : SIZE_MAX;
 	return true;
 }
 
@@ -334,14 +340,14 @@ mr_cache_dealloc(struct mr_cache *cache, void *memory)
 size_t
 mr_cache_capacity(struct mr_cache *cache, const void *memory)
 {
-	size_t capacity;
+	uint64_t capacity;
 
 	if (!memory)
 		return 0;
 	lock(cache);
 	capacity = mr_core_capacity(&cache->core, tag_of(memory)->block);
 	unlock(cache);
-	return capacity;
+	return (size_t)capacity;
 }
 
 uint64_t

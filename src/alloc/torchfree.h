@@ -37,7 +37,7 @@ struct mr_free_set {
 	struct mr_free_key *firsts;    /* the first key of each chunk */
 	struct mr_free_chunk **chunks; /* count in use, then spares up to made */
 	uint32_t made;
-	uint64_t blocks;
+	size_t blocks;
 };
 
 /* A place in a set; valid until the set is changed. */

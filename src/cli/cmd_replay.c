@@ -185,6 +185,12 @@ check_memory(const struct job *job)
 
 	if (options->force)
 		return MR_EXIT_DONE;
+	if (need > PTRDIFF_MAX) {
+		mr_say("%s: a replay needs %s of memory, more than a process can "
+		       "address; 'memreplay simulate' needs none of it",
+			mr_path_name(job->input.path), mr_size_print(need_text, need));
+		return MR_EXIT_FAILED;
+	}
 	if (mr_memory_available(&available, &err))
 		return mr_say_error(NULL, &err);
 	if (need <= available)

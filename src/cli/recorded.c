@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/recorded.h"
 
-#include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,29 +18,47 @@
 /* A wait for the disk that is worth a word. */
 #define LONG_STALL_NS 100000000
 
+#define OWN_BITS  (8 * (int)sizeof(void *))
+#define OWN_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
+
+/* What a program's file tells of whether it can load the recorder. */
+enum file_kind { FILE_UNKNOWN, FILE_STATIC, FILE_OTHER_BITS };
+
 /* Whether the program loads no shared library at all, as far as can be told. */
 static bool
-is_static(const char *path)
+is_static(int fd, const ElfW(Ehdr) * elf)
 {
-	Elf64_Ehdr elf;
-	Elf64_Phdr part;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool has_interpreter = false, is_elf;
+	ElfW(Phdr) part;
 
-	if (fd < 0)
-		return false;
-	is_elf = read(fd, &elf, sizeof(elf)) == sizeof(elf) &&
-		!memcmp(elf.e_ident, ELFMAG, SELFMAG) &&
-		elf.e_ident[EI_CLASS] == ELFCLASS64;
-	for (int i = 0; is_elf && i < elf.e_phnum; i++) {
-		off_t at = (off_t)(elf.e_phoff + (uint64_t)i * elf.e_phentsize);
+	for (int i = 0; i < elf->e_phnum; i++) {
+		off_t at = (off_t)(elf->e_phoff + (uint64_t)i * elf->e_phentsize);
 
 		if (pread(fd, &part, sizeof(part), at) != sizeof(part))
 			break;
-		has_interpreter = has_interpreter || part.p_type == PT_INTERP;
+		if (part.p_type == PT_INTERP)
+			return false;
+	}
+	return true;
+}
+
+static enum file_kind
+kind_of_file(const char *path)
+{
+	enum file_kind kind = FILE_UNKNOWN;
+	ElfW(Ehdr) elf;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return kind;
+	if (read(fd, &elf, sizeof(elf)) == sizeof(elf) &&
+		!memcmp(elf.e_ident, ELFMAG, SELFMAG)) {
+		if (elf.e_ident[EI_CLASS] != OWN_CLASS)
+			kind = FILE_OTHER_BITS;
+		else if (is_static(fd, &elf))
+			kind = FILE_STATIC;
 	}
 	close(fd);
-	return is_elf && !has_interpreter;
+	return kind;
 }
 
 /* The file that a command's first word means to a shell; the caller frees it. */
@@ -69,14 +87,22 @@ say_never_loaded(const char *command)
 {
 	char *file = find_program(command);
 
-	if (file && is_static(file))
+	switch (file ? kind_of_file(file) : FILE_UNKNOWN) {
+	case FILE_STATIC:
 		mr_say("%s is statically linked: it loads no library, so none of its "
 		       "calls can be recorded",
 			command);
-	else
+		break;
+	case FILE_OTHER_BITS:
+		mr_say("%s is a program of %d bits; this memreplay records those of %d",
+			command, 96 - OWN_BITS, OWN_BITS);
+		break;
+	case FILE_UNKNOWN:
 		mr_say("%s did not load the recorder, so nothing was recorded: it is "
 		       "set-uid, clears its environment, or ended too early",
 			command);
+		break;
+	}
 	free(file);
 }
 

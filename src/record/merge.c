@@ -333,7 +333,7 @@ find_chunks(struct mr_merge *merge, uint64_t file_size, struct mr_error *err)
 		(file_size - MR_SPOOL_HEAD + MR_SPOOL_CHUNK - 1) / MR_SPOOL_CHUNK;
 	enum mr_status st = MR_OK;
 
-	merge->chunks = calloc(count + 1, sizeof(*merge->chunks));
+	merge->chunks = calloc((size_t)count + 1, sizeof(*merge->chunks));
 	if (!merge->chunks)
 		return mr_fail_memory(err);
 	for (uint64_t i = 0; !st && i < count; i++)

@@ -84,6 +84,9 @@ run(struct mr_loop *loop, const struct mr_allocator *allocator, bool timed, bool
 
 	for (uint64_t i = 0; i < loop->count; i++) {
 		const struct mr_operation *operation = &loop->operations[i];
+		/* what has no address is refused like what is not to be had */
+		size_t size =
+			operation->size < SIZE_MAX ? (size_t)operation->size : SIZE_MAX;
 		uint64_t start = 0;
 		void *block;
 
@@ -91,15 +94,14 @@ run(struct mr_loop *loop, const struct mr_allocator *allocator, bool timed, bool
 		case MR_OP_MALLOC:
 			if (timed)
 				start = mr_clock_ns();
-			block = allocator->take(
-				context, operation->size, operation->align_log2);
+			block = allocator->take(context, size, operation->align_log2);
 			if (timed)
 				note_call(loop, operation, loop->malloc_ns,
 					mr_clock_ns() - start);
 			loop->blocks[operation->slot] = block;
 			if (block)
-				touch(loop, block, operation->size);
-			else if (!refused(loop, allocator, i) && operation->size)
+				touch(loop, block, size);
+			else if (!refused(loop, allocator, i) && size)
 				return i;
 			if (meets)
 				tell(loop, operation, i);

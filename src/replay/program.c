@@ -55,7 +55,8 @@ mr_program_free(struct mr_program *program)
 	if (!program)
 		return;
 	if (program->operations)
-		munmap(program->operations, program->room * sizeof(struct mr_operation));
+		munmap(program->operations,
+			(size_t)program->room * sizeof(struct mr_operation));
 	if (program->fd >= 0)
 		close(program->fd);
 	mr_slots_fini(&program->threads);
@@ -83,10 +84,15 @@ static enum mr_status
 grow(struct mr_program *program, struct mr_error *err)
 {
 	uint64_t room = program->room ? 2 * program->room : FIRST_ROOM;
-	size_t bytes = room * sizeof(struct mr_operation);
+	size_t bytes;
 	void *mapping;
 	enum mr_status st;
 
+	if (__builtin_mul_overflow(room, sizeof(struct mr_operation), &bytes))
+		return mr_fail(err, MR_ENOMEM,
+			"a replay of more than %llu events needs more memory for its "
+			"operations than a process can address",
+			(unsigned long long)program->count);
 	if ((st = mr_program_check_room(bytes / 2, program->count, err)))
 		return st;
 	if (ftruncate(program->fd, (off_t)bytes))

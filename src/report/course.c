@@ -32,7 +32,7 @@ course_init(struct course *course, const struct mr_subject *subject, enum mr_cou
 
 	course->series = series;
 	course->timed = x == MR_COURSE_TIME;
-	course->per = all / points + (all % points != 0);
+	course->per = (size_t)(all / points) + (all % points != 0);
 	course->width = series->width * course->per;
 	course->count = (series->count + course->per - 1) / course->per;
 	course->end = end ? (double)end : 1;

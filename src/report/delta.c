@@ -6,9 +6,8 @@
 #include "base/error.h"
 #include "base/nearest.h"
 #include "base/units.h"
+#include "base/wide.h"
 #include "report/diff.h"
-
-__extension__ typedef __int128 wide;
 
 /* The unit of the metric or figure called name. */
 static enum mr_status
@@ -80,12 +79,6 @@ mr_delta_parse(struct mr_delta *out, const char *text, struct mr_error *err)
 	return MR_OK;
 }
 
-static bool
-times(wide *out, wide a, wide b)
-{
-	return !__builtin_mul_overflow(a, b, out);
-}
-
 /*
  * The sign of b/b_divisor - a/a_divisor - wanted, all of it multiplied by
  * a_divisor * b_divisor * delta->divisor; false if that does not fit.
@@ -94,19 +87,21 @@ static bool
 compare_exactly(int *sign, const struct mr_delta *delta, const struct mr_change *change)
 {
 	/* A ratio of nothing is 0 / 1. */
-	wide a = change->a_divisor ? change->a : 0, b = change->b_divisor ? change->b : 0;
-	wide under_a = change->a_divisor ? change->a_divisor : 1;
-	wide under_b = change->b_divisor ? change->b_divisor : 1;
-	wide left, right, from_a, base;
+	uint64_t a = change->a_divisor ? change->a : 0;
+	uint64_t b = change->b_divisor ? change->b : 0;
+	uint64_t under_a = change->a_divisor ? change->a_divisor : 1;
+	uint64_t under_b = change->b_divisor ? change->b_divisor : 1;
+	struct mr_wide left, right, from_a, base;
 
-	if (!times(&left, b, under_a) || !times(&from_a, a, under_b) ||
-		!times(&left, left - from_a, delta->divisor) ||
-		!times(&base, delta->relative ? a : under_a, under_b) ||
-		!times(&right, base, delta->number))
+	if (!mr_wide_times(&left, mr_wide(b), under_a) ||
+		!mr_wide_times(&from_a, mr_wide(a), under_b) ||
+		!mr_wide_times(&left, mr_wide_minus(left, from_a), delta->divisor) ||
+		!mr_wide_times(&base, mr_wide(delta->relative ? a : under_a), under_b) ||
+		!mr_wide_times(&right, base, delta->number))
 		return false;
 	if (delta->negative)
-		right = -right;
-	*sign = (left > right) - (left < right);
+		right = mr_wide_minus(mr_wide(0), right);
+	*sign = mr_wide_compare(left, right);
 	return true;
 }
 
@@ -163,19 +158,5 @@ mr_delta_holds(const struct mr_delta *delta, const struct mr_diff *diff,
 		sign = change->b == MR_UNLIMITED ? 1 : -1;
 	else if (!change->exact || !compare_exactly(&sign, delta, change))
 		sign = compare_nearly(delta, change);
-	switch (delta->relation) {
-	case MR_AT_LEAST:
-		return sign >= 0;
-	case MR_AT_MOST:
-		return sign <= 0;
-	case MR_EQUAL:
-		return sign == 0;
-	case MR_UNEQUAL:
-		return sign != 0;
-	case MR_ABOVE:
-		return sign > 0;
-	case MR_BELOW:
-		return sign < 0;
-	}
-	return false;
+	return mr_relation_holds(delta->relation, sign);
 }

@@ -184,27 +184,59 @@ print_found(char text[MR_FOUND_SIZE], const struct mr_expect *expect, uint64_t f
 }
 
 bool
+mr_relation_holds(enum mr_relation relation, int sign)
+{
+	switch (relation) {
+	case MR_AT_LEAST:
+		return sign >= 0;
+	case MR_AT_MOST:
+		return sign <= 0;
+	case MR_EQUAL:
+		return sign == 0;
+	case MR_UNEQUAL:
+		return sign != 0;
+	case MR_ABOVE:
+		return sign > 0;
+	case MR_BELOW:
+		return sign < 0;
+	}
+	return false;
+}
+
+static int
+compare(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* Compares a / b with c / d: whole parts first, then what is left, upside down. */
+static int
+compare_quotients(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	int sign = 1;
+
+	while (a / b == c / d && a % b && c % d) {
+		uint64_t left = a % b, right = c % d;
+
+		a = b;
+		b = left;
+		c = d;
+		d = right;
+		sign = -sign;
+	}
+	if (a / b != c / d)
+		return sign * compare(a / b, c / d);
+	return sign * compare(a % b > 0, c % d > 0);
+}
+
+bool
 mr_expect_holds(const struct mr_expect *expect, uint64_t found, uint64_t divisor,
 	char text[MR_FOUND_SIZE])
 {
-	__extension__ typedef unsigned __int128 wide;
-	wide left = divisor ? (wide)found * expect->divisor : 0;
-	wide right = (wide)expect->number * (divisor ? divisor : 1);
+	/* a ratio of nothing is 0 */
+	int sign = compare_quotients(divisor ? found : 0, divisor ? divisor : 1,
+		expect->number, expect->divisor);
 
 	print_found(text, expect, found, divisor);
-	switch (expect->relation) {
-	case MR_AT_LEAST:
-		return left >= right;
-	case MR_AT_MOST:
-		return left <= right;
-	case MR_EQUAL:
-		return left == right;
-	case MR_UNEQUAL:
-		return left != right;
-	case MR_ABOVE:
-		return left > right;
-	case MR_BELOW:
-		return left < right;
-	}
-	return false;
+	return mr_relation_holds(expect->relation, sign);
 }

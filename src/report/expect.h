@@ -48,6 +48,10 @@ MR_MUST_CHECK enum mr_status mr_ratio_parse(
 /* The metric's own name in one with its section before it. */
 const char *mr_metric_bare_name(const char *name);
 
+/* Whether what was found, on this side of what was wanted (below, at or above 0), is
+ * in that relation to it. */
+bool mr_relation_holds(enum mr_relation relation, int sign);
+
 #define MR_FOUND_SIZE 96
 
 /*

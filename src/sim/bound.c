@@ -12,8 +12,6 @@
 #define BITS 20
 #define UNIT (1 << BITS)
 
-__extension__ typedef __int128 wide;
-
 /* min(1, capacity / 2^lane), rounded down: it grows with the capacity. */
 static int32_t
 worth(uint64_t capacity, int lane)
@@ -95,12 +93,6 @@ reserve_slot(struct mr_bound *bound, uint32_t slot, struct mr_error *err)
 	return MR_OK;
 }
 
-static wide
-larger(wide a, wide b)
-{
-	return a > b ? a : b;
-}
-
 enum mr_status
 mr_bound_malloc(
 	struct mr_bound *bound, uint32_t slot, uint64_t size, struct mr_error *err)
@@ -131,9 +123,9 @@ mr_bound_malloc(
 		out = bound->in[lane] + now;
 		bound->out[lane] = out > bound->out[lane] ? out : bound->out[lane];
 	}
-	bytes->low += w->least;
-	bytes->high += w->most;
-	bytes->out = larger(bytes->out, bytes->in + bytes->low);
+	bytes->low = mr_wide_plus(bytes->low, mr_wide(w->least));
+	bytes->high = mr_wide_plus(bytes->high, mr_wide(w->most));
+	bytes->out = mr_wide_larger(bytes->out, mr_wide_plus(bytes->in, bytes->low));
 	return MR_OK;
 }
 
@@ -142,6 +134,7 @@ static void
 enter(struct mr_bound *bound, bool empty)
 {
 	struct mr_bound_bytes *bytes = &bound->bytes;
+	struct mr_wide left;
 
 	for (int lane = 0; lane < MR_BOUND_LANES; lane++) {
 		double in = bound->out[lane] - bound->high[lane];
@@ -149,13 +142,15 @@ enter(struct mr_bound *bound, bool empty)
 		in -= empty ? 0 : bound->fee[lane];
 		bound->in[lane] = in > bound->in[lane] ? in : bound->in[lane];
 	}
-	bytes->in = larger(
-		bytes->in, bytes->out - bytes->high - (wide)(empty ? 0 : bound->room));
+	left = mr_wide_minus(bytes->out, bytes->high);
+	left = mr_wide_minus(left, mr_wide(empty ? 0 : bound->room));
+	bytes->in = mr_wide_larger(bytes->in, left);
 }
 
 void
 mr_bound_free(struct mr_bound *bound, uint32_t slot)
 {
+	struct mr_bound_bytes *bytes = &bound->bytes;
 	uint64_t size = bound->sizes[slot];
 	const struct mr_bound_worth *w;
 
@@ -166,8 +161,8 @@ mr_bound_free(struct mr_bound *bound, uint32_t slot)
 		bound->low[lane] -= w->low[lane];
 		bound->high[lane] -= w->high[lane];
 	}
-	bound->bytes.low -= w->least;
-	bound->bytes.high -= w->most;
+	bytes->low = mr_wide_minus(bytes->low, mr_wide(w->least));
+	bytes->high = mr_wide_minus(bytes->high, mr_wide(w->most));
 	enter(bound, false);
 }
 
@@ -200,12 +195,8 @@ mr_bound_misses(const struct mr_bound *bound)
 uint64_t
 mr_bound_miss_bytes(const struct mr_bound *bound)
 {
-	double bytes = (double)bound->bytes.out;
-
-	if (bytes <= 0)
-		return 0;
 	if (bound->shrink >= 1)
-		return (uint64_t)bound->bytes.out;
+		return bound->bytes.out.low;
 	/* Capacities of new blocks, of which at least this share was asked for. */
-	return (uint64_t)(bytes * bound->shrink * (1 - 0x1p-50));
+	return (uint64_t)(mr_wide_real(bound->bytes.out) * bound->shrink * (1 - 0x1p-50));
 }

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/wide.h"
 #include "memreplay/base.h"
 #include "memreplay/policy.h"
 
@@ -40,7 +41,7 @@ struct mr_bound_worth {
 
 /* The same in bytes: here a block is worth its capacity. */
 struct mr_bound_bytes {
-	__extension__ __int128 low, high, in, out;
+	struct mr_wide low, high, in, out;
 };
 
 struct mr_bound {

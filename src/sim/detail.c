@@ -19,7 +19,7 @@ struct mr_detail {
 	struct mr_phases phases;
 	bool keep_limits;
 	uint64_t event; /* the number of the one that is carried out */
-	mr_wide cached_byte_events;
+	struct mr_wide cached_byte_events;
 	uint64_t largest_evicted; /* by this event */
 	uint64_t live_blocks, cached_blocks;
 	uint64_t peak_live_blocks, peak_cached_blocks, peak_blocks;
@@ -233,7 +233,8 @@ look(struct mr_detail *detail)
 	struct mr_phases *phases = &detail->phases;
 	uint64_t blocks = detail->live_blocks + detail->cached_blocks;
 
-	detail->cached_byte_events += core->cached;
+	detail->cached_byte_events =
+		mr_wide_plus(detail->cached_byte_events, mr_wide(core->cached));
 	raise_to(&detail->peak_live_blocks, detail->live_blocks);
 	raise_to(&detail->peak_cached_blocks, detail->cached_blocks);
 	raise_to(&detail->peak_blocks, blocks);
@@ -294,7 +295,7 @@ bound_of(uint64_t all, uint64_t least_missed)
 void
 mr_detail_result(const struct mr_detail *detail, struct mr_result *out)
 {
-	mr_wide stale;
+	struct mr_wide stale;
 
 	count_up(detail, out);
 	if (!detail->core)
@@ -302,9 +303,9 @@ mr_detail_result(const struct mr_detail *detail, struct mr_result *out)
 	mr_stale_result(&detail->stale, detail->event, capacity_of, detail,
 		&out->peak_stale_bytes, &stale);
 	if (detail->event) {
-		out->mean_stale_bytes = (uint64_t)(stale / detail->event);
+		out->mean_stale_bytes = mr_wide_over(stale, detail->event);
 		out->mean_cached_bytes =
-			(uint64_t)(detail->cached_byte_events / detail->event);
+			mr_wide_over(detail->cached_byte_events, detail->event);
 	}
 	out->peak_live_blocks = detail->peak_live_blocks;
 	out->peak_cached_blocks = detail->peak_cached_blocks;

@@ -96,7 +96,7 @@ group_points(struct mr_sweep *sweep, struct mr_error *err)
 	}
 	free(sweep->points);
 	sweep->points = total < SIZE_MAX / sizeof(*sweep->points)
-		? malloc(total * sizeof(*sweep->points))
+		? malloc((size_t)total * sizeof(*sweep->points))
 		: NULL;
 	if (!sweep->points)
 		return mr_fail_memory(err);

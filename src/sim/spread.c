@@ -130,11 +130,11 @@ mr_spread_gather(struct mr_sweep *sweep, struct mr_error *err)
 }
 
 /* How many points a run gets; see mr_sweep_points(). */
-static size_t
+static uint64_t
 points_of(const struct mr_sweep *sweep, const struct mr_run *run)
 {
 	const struct mr_limit_set *set = &sweep->set;
-	size_t count = 0;
+	uint64_t count = 0;
 
 	if (!set->list && (set->step == 1 || run->last == MR_UNLIMITED))
 		return 1;
@@ -148,19 +148,21 @@ points_of(const struct mr_sweep *sweep, const struct mr_run *run)
 enum mr_status
 mr_spread_points(struct mr_sweep *sweep, struct mr_error *err)
 {
-	size_t total = 0;
+	uint64_t total = 0;
 
 	for (const struct mr_run *run = sweep->runs; run; run = run->next)
 		total += points_of(sweep, run);
 	free(sweep->points);
-	sweep->points = malloc((total + 1) * sizeof(*sweep->points));
+	sweep->points = total < SIZE_MAX / sizeof(*sweep->points)
+		? malloc((size_t)(total + 1) * sizeof(*sweep->points))
+		: NULL;
 	if (!sweep->points)
 		return mr_fail_memory(err);
 	sweep->point_count = 0;
 	for (const struct mr_run *run = sweep->runs; run; run = run->next) {
 		uint64_t limit = run->first;
 
-		for (size_t left = points_of(sweep, run); left; left--) {
+		for (uint64_t left = points_of(sweep, run); left; left--) {
 			struct mr_point *point = &sweep->points[sweep->point_count++];
 
 			mr_run_point(run, limit, point);

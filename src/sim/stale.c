@@ -59,9 +59,9 @@ join(struct mr_stale *stale, uint32_t block)
 	struct mr_stretch *gone = &stale->stretches[block];
 	struct mr_stretch *before = stretch(stale, gone->older);
 
-	if (before->sum + gone->most > before->most)
-		before->most = before->sum + gone->most;
-	before->sum += gone->sum;
+	before->most =
+		mr_wide_larger(before->most, mr_wide_plus(before->sum, gone->most));
+	before->sum = mr_wide_plus(before->sum, gone->sum);
 	if (gone->older == MR_NONE)
 		stale->oldest = gone->newer;
 	else
@@ -82,38 +82,49 @@ mr_stale_reuse(struct mr_stale *stale, uint32_t block)
 static void
 begin_with(struct mr_stretch *own, uint64_t capacity)
 {
-	own->sum += capacity;
-	own->most += capacity;
+	own->sum = mr_wide_plus(own->sum, mr_wide(capacity));
+	own->most = mr_wide_plus(own->most, mr_wide(capacity));
+}
+
+/* Adds those of a block that leaves the cache with an event. */
+static void
+add_byte_events(struct mr_wide *sum, const struct mr_stretch *own, uint64_t capacity,
+	uint64_t event)
+{
+	struct mr_wide product;
+
+	(void)mr_wide_times(&product, mr_wide(capacity), event - own->since);
+	*sum = mr_wide_plus(*sum, product);
 }
 
 void
 mr_stale_evict(struct mr_stale *stale, uint32_t block, uint64_t capacity, uint64_t event)
 {
-	struct mr_stretch *own = &stale->stretches[block];
+	struct mr_stretch *own = &stale->stretches[block], *newest;
 
-	stale->byte_events += (mr_wide)capacity * (event - own->since);
+	add_byte_events(&stale->byte_events, own, capacity, event);
 	begin_with(own, capacity);
-	stale->stretches[stale->newest].sum -= capacity;
+	newest = &stale->stretches[stale->newest];
+	newest->sum = mr_wide_minus(newest->sum, mr_wide(capacity));
 	join(stale, block);
 }
 
 void
 mr_stale_result(const struct mr_stale *stale, uint64_t event,
 	uint64_t (*capacity)(const void *context, uint32_t block), const void *context,
-	uint64_t *peak, mr_wide *byte_events)
+	uint64_t *peak, struct mr_wide *byte_events)
 {
-	mr_wide sum = stale->base.sum, most = stale->base.most;
+	struct mr_wide sum = stale->base.sum, most = stale->base.most;
 
 	*byte_events = stale->byte_events;
 	for (uint32_t b = stale->oldest; b != MR_NONE; b = stale->stretches[b].newer) {
 		struct mr_stretch own = stale->stretches[b];
 		uint64_t bytes = capacity(context, b);
 
-		*byte_events += (mr_wide)bytes * (event + 1 - own.since);
+		add_byte_events(byte_events, &own, bytes, event + 1);
 		begin_with(&own, bytes);
-		if (sum + own.most > most)
-			most = sum + own.most;
-		sum += own.sum;
+		most = mr_wide_larger(most, mr_wide_plus(sum, own.most));
+		sum = mr_wide_plus(sum, own.sum);
 	}
-	*peak = (uint64_t)most;
+	*peak = most.low;
 }

@@ -23,15 +23,14 @@
 
 #include <stdint.h>
 
+#include "base/wide.h"
 #include "memreplay/base.h"
 
-__extension__ typedef __int128 mr_wide;
-
 struct mr_stretch {
-	mr_wide sum;
-	mr_wide most;   /* of the sums over the first steps; 0 or more */
-	uint64_t since; /* the event that cached the block */
-	uint32_t older; /* MR_NONE: the base */
+	struct mr_wide sum;
+	struct mr_wide most; /* of the sums over the first steps; 0 or more */
+	uint64_t since;      /* the event that cached the block */
+	uint32_t older;      /* MR_NONE: the base */
 	uint32_t newer;
 };
 
@@ -41,7 +40,8 @@ struct mr_stale {
 	uint32_t oldest; /* MR_NONE: nothing is cached */
 	uint32_t newest;
 	struct mr_stretch base;
-	mr_wide byte_events; /* of blocks evicted: capacity * events in the cache */
+	struct mr_wide
+		byte_events; /* of blocks evicted: capacity * events in the cache */
 };
 
 void mr_stale_init(struct mr_stale *stale);
@@ -65,6 +65,6 @@ void mr_stale_evict(
  */
 void mr_stale_result(const struct mr_stale *stale, uint64_t event,
 	uint64_t (*capacity)(const void *context, uint32_t block), const void *context,
-	uint64_t *peak, mr_wide *byte_events);
+	uint64_t *peak, struct mr_wide *byte_events);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "alloc/torchconf.h"
 #include "base/error.h"
+#include "trace/event.h"
 
 #define MIB UINT64_C(1048576)
 
@@ -118,9 +119,9 @@ copy_events(struct mr_torch_case *out, struct mr_error *err)
 	out->recording.events = events;
 	out->recording.event_count = device->count;
 	for (size_t i = 0; i < device->count; i++) {
-		if (device->events[i].size > PTRDIFF_MAX)
+		if (device->events[i].size > MR_SIZE_MAX)
 			return mr_fail_at(err, MR_EFORMAT, MR_PLACE_EVENT, i + 1,
-				"size is above %td", PTRDIFF_MAX);
+				"size is above %llu", (unsigned long long)MR_SIZE_MAX);
 		copy_event(&events[i], &device->events[i]);
 	}
 	return MR_OK;

@@ -130,7 +130,7 @@ end_of(const struct verifier *verifier, const struct mr_torch_op *op)
 	size_t end = verifier->next;
 
 	if (op->kind == MR_TORCH_OP_EMPTY)
-		return end + op->size;
+		return end + (size_t)op->size;
 	while (end < script->device_count && script->device[end].event < op->event)
 		end++;
 	return end;

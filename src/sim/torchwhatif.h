@@ -28,7 +28,7 @@ struct mr_torch_shortage {
 	uint64_t unused;      /* reserved and not in use, all pools and streams */
 	uint64_t unused_here; /* of those: where the request looks */
 	uint64_t largest;     /* free block there */
-	uint64_t holder_count;
+	uint32_t holder_count;
 	struct mr_torch_holder holders[MR_TORCH_HOLDERS]; /* most unused first */
 };
 

@@ -75,8 +75,7 @@ static enum mr_status
 gather(struct choices *out, const struct mr_tune_curve *curves, size_t count,
 	const struct mr_tune_options *options, struct mr_error *err)
 {
-	uint64_t step = 1, top = 0;
-	size_t space;
+	uint64_t step = 1, top = 0, space;
 
 	for (size_t i = 0; i < count; i++) {
 		if (!curves[i].count)
@@ -87,7 +86,7 @@ gather(struct choices *out, const struct mr_tune_curve *curves, size_t count,
 			top = curves[i].points[curves[i].count - 1].cache_limit;
 	}
 	space = (top + step - 1) / step + 1;
-	out->items = calloc(space, sizeof(*out->items));
+	out->items = space < SIZE_MAX ? calloc((size_t)space, sizeof(*out->items)) : NULL;
 	if (!out->items)
 		return mr_fail_memory(err);
 	for (out->count = 0; out->count < space; out->count++) {

@@ -174,7 +174,7 @@ get_mark(struct mr_block_decoder *d, struct mr_event *event)
 		length >= (size_t)(d->rest_end - d->rest) || d->rest[length])
 		return false;
 	event->name = (const char *)d->rest;
-	event->name_length = length;
+	event->name_length = (size_t)length;
 	d->rest += length + 1;
 	return true;
 }

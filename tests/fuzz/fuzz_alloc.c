@@ -119,7 +119,7 @@ do_malloc(struct run *run, struct mr_event *event)
 {
 	struct oracle_outcome want = oracle_step(run->oracle, event);
 	struct mr_outcome outcome = {0};
-	void *block = mr_cache_alloc(run->cache, event->size);
+	void *block = mr_cache_alloc(run->cache, (size_t)event->size);
 
 	REQUIRE(!mr_sim_step(run->sim, event, &outcome, NULL));
 	REQUIRE(!block == want.none);
@@ -129,7 +129,7 @@ do_malloc(struct run *run, struct mr_event *event)
 		return;
 	REQUIRE(mr_cache_capacity(run->cache, block) == want.capacity);
 	REQUIRE(outcome.capacity == want.capacity && outcome.hit == want.hit);
-	memset(block, 0x5a, want.capacity);
+	memset(block, 0x5a, (size_t)want.capacity);
 }
 
 static void

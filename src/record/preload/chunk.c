@@ -30,6 +30,9 @@ mr_close(int fd)
 }
 
 /*
+ * An offset takes two arguments of syscall() where a long has 32 bits; on i386 these
+ * are as a variable argument of 64 bits lies there.
+ *
  * Besides reserving where the file system cannot, this puts the pages into the
  * page cache in a few large pieces: several times cheaper than one fault each.
  */
@@ -40,8 +43,9 @@ write_zeros(int fd, uint64_t offset, uint64_t size)
 	long wrote;
 
 	while (size > 0) {
-		wrote = syscall(SYS_pwrite64, fd, zeros,
-			size < sizeof(zeros) ? size : sizeof(zeros), offset);
+		size_t part = size < sizeof(zeros) ? (size_t)size : sizeof(zeros);
+
+		wrote = syscall(SYS_pwrite64, fd, zeros, part, offset);
 		if (wrote < 0 && errno == EINTR)
 			continue;
 		if (wrote <= 0)

@@ -119,7 +119,7 @@ ask_limits(struct mr_spool_head *head)
 		limit_call = HAS_ASKED;
 		limits_ask_for_streams = false;
 		head->cache_limit = mlx.set_cache_limit(SIZE_MAX);
-		mlx.set_cache_limit(head->cache_limit);
+		mlx.set_cache_limit((size_t)head->cache_limit);
 		limit_call = NONE;
 		head->has_cache_limit = 1;
 	}
