@@ -213,11 +213,6 @@ s/if (bound->loose)$/if (false)/
 MUTANTS
 }
 
-# A test that does not end is stopped by the CPU time it took, and not by the clock:
-# on a busy machine a mutant would pass for killed.
-CK_TIMEOUT_MULTIPLIER=100
-export CK_TIMEOUT_MULTIPLIER
-
 # The tests that are to notice what is broken in a file, the likeliest first.
 tests_of() {
 	case $1 in
@@ -233,6 +228,14 @@ build() {
 	make -C "$scratch/build" "$target"
 }
 
+# A test that does not end is stopped by the CPU time it took, and not by the clock:
+# on a busy machine a mutant would pass for killed.
+CK_TIMEOUT_MULTIPLIER=100
+export CK_TIMEOUT_MULTIPLIER
+run() {
+	(ulimit -t 100 && make -C "$scratch/build" check-TESTS TESTS="$1")
+}
+
 # TEST...: whether one of them fails.
 noticed() {
 	for test in "$@"; do
@@ -240,8 +243,7 @@ noticed() {
 			tail -n 20 "$scratch/log"
 			return 1
 		fi
-		(ulimit -t 100 && make -C "$scratch/build" check-TESTS TESTS="$test") \
-			>"$scratch/log" 2>&1 || return 0
+		run "$test" >"$scratch/log" 2>&1 || return 0
 	done
 	echo "no test failed"
 	return 1
@@ -270,8 +272,7 @@ prepare() {
 		rm -rf "$scratch/source/build" "$scratch"/source/build-[!a]* &&
 		(cd "$scratch/build" && ../source/configure -q CFLAGS=-O1) &&
 		for test in $tests tests/check_torch tests/torch.sh; do
-			build "$test" &&
-				make -C "$scratch/build" check-TESTS TESTS="$test" || return
+			build "$test" && run "$test" || return
 		done
 }
 

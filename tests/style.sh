@@ -95,6 +95,30 @@ machine_paths() {
 	grep -nIE "$before/(work|farm|root|home|tmp/wt)/[a-z.]" $texts | nothing
 }
 
+# The version stands in configure.ac and at the top of the news, and nowhere else.
+one_version() {
+	version=$(sed -nE 's/^AC_INIT\(\[memreplay\], \[([0-9.]+)\].*/\1/p' configure.ac)
+	news=$(sed -nE 's/^## ([0-9.]+).*/\1/p' NEWS.md | head -n 1)
+	[ -n "$version" ] && [ "$version" = "$news" ] || {
+		echo "configure.ac has $version, NEWS.md $news"
+		return 1
+	}
+	grep -nIFw "$version" $texts | grep -v -e '^configure.ac:' -e '^NEWS.md:## ' |
+		nothing
+}
+
+# The version stands in configure.ac and at the top of the news, and nowhere else.
+one_version() {
+	version=$(sed -nE 's/^AC_INIT\(\[memreplay\], \[([0-9.]+)\].*/\1/p' configure.ac)
+	news=$(sed -nE 's/^## ([0-9.]+).*/\1/p' NEWS.md | head -n 1)
+	[ -n "$version" ] && [ "$version" = "$news" ] || {
+		echo "configure.ac has $version, NEWS.md $news"
+		return 1
+	}
+	grep -nIFw "$version" $texts | grep -v -e '^configure.ac:' -e 'NEWS.md:[0-9]*:## ' |
+		nothing
+}
+
 # --- layers
 
 # What a layer may include: its own files, and those of the layers it knows.
@@ -154,7 +178,7 @@ headers_alone() {
 
 public_headers_as() {
 	for header in include/memreplay/*.h; do
-		"$@" -fsyntax-only -Wall -Wextra -Werror -Iinclude -include "$header" \
+		"$@" -fsyntax-only -Wall -Wextra -Wpedantic -Werror -Iinclude -include "$header" \
 			/dev/null || return
 	done
 }
@@ -226,11 +250,15 @@ ok "every source begins with its licence" licence_lines
 ok "every file has a name that says what it holds" nameless_files
 ok "nothing is left to be done" unfinished
 ok "no path of one machine" machine_paths
+ok "the version stands in one place" one_version
+ok "the version stands in one place" one_version
 ok "layers include only what they know" layers
 ok "every header compiles alone" headers_alone
-ok "public headers are C11" public_headers_as $CC -std=gnu11 -x c
+ok "public headers are C11" public_headers_as $CC -std=c11 -x c
+ok "public headers are C17" public_headers_as $CC -std=c17 -x c
 if command -v "${CXX%% *}" >/dev/null; then
-	ok "public headers are C++" public_headers_as $CXX -std=gnu++11 -x c++
+	ok "public headers are C++11" public_headers_as $CXX -std=c++11 -x c++
+	ok "public headers are C++17" public_headers_as $CXX -std=c++17 -x c++
 else
 	skip "public headers are C++" "no C++ compiler"
 fi

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +10,10 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/locate.h"
 #include "cli/recorded.h"
 #include "record/launch.h"
 #include "record/store.h"
-
-#define RECORDER "memreplay-record.so"
 
 /* A shell's own, for a program that cannot be run. */
 #define EXIT_CANNOT_RUN 126
@@ -72,27 +70,11 @@ static const struct mr_option_group group = {
 	"Recording options", rows, sizeof(rows) / sizeof(rows[0])};
 static const struct mr_option_use uses[] = {{&group, 0}, {0}};
 
-/* The preloaded object: of this build if it was not installed. Caller frees. */
+/* The preloaded object, which must be there; the caller frees its path. */
 static enum mr_status
 find_recorder(char **out, struct mr_error *err)
 {
-	char program[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
-	char *slash;
-
-	program[length > 0 ? length : 0] = '\0';
-	slash = strrchr(program, '/');
-	if (slash) {
-		if (asprintf(out, "%.*s/.libs/" RECORDER, (int)(slash - program),
-			    program) < 0) {
-			*out = NULL;
-			return mr_fail_memory(err);
-		}
-		if (!access(*out, R_OK))
-			return MR_OK;
-		free(*out);
-	}
-	*out = strdup(MR_PKGLIBDIR "/" RECORDER);
+	*out = mr_locate_recorder();
 	if (!*out)
 		return mr_fail_memory(err);
 	return access(*out, R_OK) ? mr_fail_errno(err, errno, *out) : MR_OK;

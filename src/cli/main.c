@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/manual.h"
+#include "cli/version.h"
 #include "memreplay/replay.h"
 
 extern const struct mr_command mr_cmd_completion;
@@ -77,7 +78,7 @@ print_help(void)
 	puts("  help       the manual of a command, or its help\n\n"
 	     "Options:\n"
 	     "  -h, --help     print this help and exit\n"
-	     "  -V, --version  print the version and exit\n\n"
+	     "  -V, --version  print the version and what was built in, and exit\n\n"
 	     "'memreplay COMMAND --help' tells the options of a command.\n"
 	     "Exit status: 0 done, 1 failed, 2 wrong use, 3 an expectation does not "
 	     "hold.");
@@ -114,7 +115,7 @@ dispatch(int argc, char **argv)
 	if (!strcmp(argv[1], "help"))
 		return print_help_of(argv + 2);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		printf("memreplay %s\n", mr_version());
+		mr_version_print();
 		return MR_EXIT_DONE;
 	}
 	if (argv[1][0] == '-')

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/units.h"
+#include "cli/locate.h"
 #include "cli/message.h"
 #include "record/finish.h"
 #include "record/store.h"
@@ -61,31 +62,10 @@ kind_of_file(const char *path)
 	return kind;
 }
 
-/* The file that a command's first word means to a shell; the caller frees it. */
-static char *
-find_program(const char *command)
-{
-	const char *path = getenv("PATH");
-	char *candidate;
-	int length;
-
-	if (strchr(command, '/') || !path)
-		return strdup(command);
-	for (; *path; path += length + (path[length] == ':')) {
-		length = (int)strcspn(path, ":");
-		if (asprintf(&candidate, "%.*s/%s", length, path, command) < 0)
-			return NULL;
-		if (!access(candidate, X_OK))
-			return candidate;
-		free(candidate);
-	}
-	return NULL;
-}
-
 static void
 say_never_loaded(const char *command)
 {
-	char *file = find_program(command);
+	char *file = mr_locate_program(command);
 
 	switch (file ? kind_of_file(file) : FILE_UNKNOWN) {
 	case FILE_STATIC:

@@ -23,12 +23,27 @@ $ memreplay --zebra
 ? 2
 
 # version
-$ memreplay --version | sed "s/[0-9.]*$/N/"
+$ memreplay --version | head -n 1 | sed "s/[0-9.]*$/N/"
 memreplay N
 
+# what is built in: names that do not change, each with a value
+$ memreplay --version | sed -nE "2,\$s/: .+//p"
+compiler
+bits
+sanitizers
+cjson
+zlib
+zstd
+gnuplot
+recorder
+
+# what is found when it is run: gnuplot is looked for in PATH
+$ mkdir bin; touch bin/gnuplot; chmod +x bin/gnuplot; m=$(command -v memreplay); PATH=bin $m --version | grep gnuplot; PATH=/nowhere $m -V | grep gnuplot
+gnuplot: bin/gnuplot
+gnuplot: no
+
 # short version
-$ memreplay -V | wc -l
-1
+$ memreplay -V >a; memreplay --version >b; cmp a b
 
 # help of the help
 $ memreplay help --help >a; memreplay --help >b; cmp a b
