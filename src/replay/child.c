@@ -104,8 +104,9 @@ set_up(struct child *child, int memory_fd, int schedule_fd, struct mr_error *err
 		(st = mr_schedule_attach(
 			 &child->schedule, schedule_fd, &order->shape, err)))
 		return st;
-	if ((st = map(&operations, order->operations * sizeof(struct mr_operation),
-		     memory_fd, err)) ||
+	if ((st = map(&operations,
+		     (size_t)order->operations * sizeof(struct mr_operation), memory_fd,
+		     err)) ||
 		(st = map(&blocks, child->places * sizeof(void *), -1, err)))
 		return st;
 	child->operations = operations;

@@ -60,8 +60,8 @@ static bool
 comes(const struct mr_loop *loop, const struct mr_operation *operation)
 {
 	return operation->thread == loop->thread ||
-		mr_meeting_wait(
-			loop->meeting, loop->thread, operation->thread, operation->size);
+		mr_meeting_wait(loop->meeting, loop->thread, operation->thread,
+			(size_t)operation->size);
 }
 
 /* Says that a block is there, and written to, if another thread will free it. */
@@ -69,7 +69,8 @@ static void
 tell(const struct mr_loop *loop, const struct mr_operation *operation, uint64_t at)
 {
 	if (operation->thread != loop->thread)
-		mr_meeting_tell(loop->meeting, loop->thread, loop->before + at + 1);
+		mr_meeting_tell(
+			loop->meeting, loop->thread, (size_t)(loop->before + at + 1));
 }
 
 /*

@@ -62,14 +62,15 @@ struct maker {
 static size_t
 part_bytes(const struct mr_schedule_shape *shape)
 {
-	return shape->operations * sizeof(struct mr_operation) +
+	return (size_t)shape->operations * sizeof(struct mr_operation) +
 		shape->threads * sizeof(struct mr_replay_thread);
 }
 
 static size_t
 all_bytes(const struct mr_schedule_shape *shape)
 {
-	return part_bytes(shape) + shape->stretches * shape->threads * sizeof(uint64_t);
+	return part_bytes(shape) +
+		(size_t)shape->stretches * shape->threads * sizeof(uint64_t);
 }
 
 static enum mr_status
@@ -136,7 +137,7 @@ cut(struct maker *maker, struct mr_error *err)
 	if (!maker->placed)
 		return MR_OK;
 	if (shape->stretches == maker->ends_room) {
-		uint64_t room = maker->ends_room ? 2 * maker->ends_room : 16;
+		size_t room = (size_t)(maker->ends_room ? 2 * maker->ends_room : 16);
 		uint64_t *ends = reallocarray(
 			maker->ends, room, shape->threads * sizeof(*maker->ends));
 
@@ -206,7 +207,7 @@ static enum mr_status
 grow_cells(struct maker *maker, struct mr_error *err)
 {
 	uint32_t *cells = &maker->schedule->shape.cells;
-	uint64_t room = maker->next_room ? 2 * maker->next_room : 1024;
+	size_t room = (size_t)(maker->next_room ? 2 * maker->next_room : 1024);
 	uint32_t *next;
 
 	if (*cells > NO_CELL - CELLS)

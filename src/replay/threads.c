@@ -60,7 +60,7 @@ play_stretch(struct mr_player *player, struct mr_loop *loop, size_t end)
 		loop->count = count;
 		loop->before = at;
 		done = mr_loop_run(loop, threads->allocator);
-		at += done;
+		at += (size_t)done;
 		atomic_store_explicit(&player->done, at, memory_order_relaxed);
 		if (done < count && player->operations[at].op == MR_OP_MALLOC)
 			fail(threads, player->number);
@@ -74,9 +74,9 @@ pass_fence(struct mr_player *player, const uint64_t *ends)
 {
 	struct mr_meeting *meeting = &player->threads->meeting;
 
-	mr_meeting_tell(meeting, player->number, ends[player->number]);
+	mr_meeting_tell(meeting, player->number, (size_t)ends[player->number]);
 	for (size_t i = 0; i < meeting->threads; i++)
-		if (!mr_meeting_wait(meeting, player->number, i, ends[i]))
+		if (!mr_meeting_wait(meeting, player->number, i, (size_t)ends[i]))
 			return false;
 	return true;
 }
@@ -98,7 +98,7 @@ play(struct mr_player *player)
 		loop.free_ns = loop.malloc_ns + 1;
 	}
 	for (uint64_t i = 0; i < schedule->shape.stretches; i++) {
-		if (!play_stretch(player, &loop, ends[player->number]))
+		if (!play_stretch(player, &loop, (size_t)ends[player->number]))
 			return;
 		if (i + 1 < schedule->shape.stretches && !pass_fence(player, ends))
 			return;
