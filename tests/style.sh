@@ -115,8 +115,8 @@ one_version() {
 		echo "configure.ac has $version, NEWS.md $news"
 		return 1
 	}
-	grep -nIFw "$version" $texts | grep -v -e '^configure.ac:' -e 'NEWS.md:[0-9]*:## ' |
-		nothing
+	grep -nIFw "$version" $texts |
+		grep -v -e '^configure.ac:' -e 'NEWS.md:[0-9]*:## ' | nothing
 }
 
 # --- layers
@@ -178,8 +178,8 @@ headers_alone() {
 
 public_headers_as() {
 	for header in include/memreplay/*.h; do
-		"$@" -fsyntax-only -Wall -Wextra -Wpedantic -Werror -Iinclude -include "$header" \
-			/dev/null || return
+		"$@" -fsyntax-only -Wall -Wextra -Wpedantic -Werror -Iinclude \
+			-include "$header" /dev/null || return
 	done
 }
 

@@ -23,10 +23,12 @@ extern "C" {
 #define MR_MUST_CHECK __attribute__((warn_unused_result))
 #define MR_PRINTF(format_at, first_at)                                                   \
 	__attribute__((format(printf, format_at, first_at)))
+#define MR_EXTENSION __extension__ /* C11 has what follows, C++ does not say so */
 #else
 #define MR_API
 #define MR_MUST_CHECK
 #define MR_PRINTF(format_at, first_at)
+#define MR_EXTENSION
 #endif
 
 /* A limit that never binds. Text and tables write it "unlimited", JSON null. */

@@ -58,7 +58,7 @@ struct mr_event {
 	uint32_t slot;   /* malloc, free: set by the reader, see mr_reader_slots() */
 	uint32_t stream; /* MR_HAS_STREAM: queue that asked */
 	uint64_t t;      /* MR_HAS_T: ns since the trace began */
-	union {
+	MR_EXTENSION union {
 		struct {                /* malloc, free */
 			uint64_t id;    /* names the block from its malloc to its free */
 			uint64_t size;  /* malloc: requested bytes */
