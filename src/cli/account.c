@@ -9,12 +9,6 @@
 _Static_assert(sizeof(struct mr_result) == NUMBERS * sizeof(uint64_t), "only numbers");
 
 static void
-put_text(struct mr_packet *packet, const char *text)
-{
-	mr_packet_put_text(packet, text, strlen(text));
-}
-
-static void
 put_result(struct mr_packet *packet, const struct mr_result *result)
 {
 	uint64_t numbers[NUMBERS];
@@ -40,9 +34,9 @@ mr_account_put(struct mr_packet *packet, const struct mr_account *account)
 	const struct mr_header *header = &account->header;
 
 	mr_packet_put(packet, NUMBERS);
-	put_text(packet, account->summary.format);
-	put_text(packet, header->source);
-	put_text(packet, header->workload);
+	mr_packet_put_string(packet, account->summary.format);
+	mr_packet_put_string(packet, header->source);
+	mr_packet_put_string(packet, header->workload);
 	mr_packet_put(packet, header->has_cache_limit);
 	mr_packet_put(packet, header->has_memory_limit);
 	mr_packet_put(packet, header->has_page_size);

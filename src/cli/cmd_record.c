@@ -75,7 +75,7 @@ static const struct mr_option_use uses[] = {{&group, 0}, {0}};
 static enum mr_status
 find_recorder(char **out, struct mr_error *err)
 {
-	*out = mr_locate_recorder();
+	*out = mr_locate_module(MR_LOCATE_RECORDER);
 	if (!*out)
 		return mr_fail_memory(err);
 	return access(*out, R_OK) ? mr_fail_errno(err, errno, *out) : MR_OK;

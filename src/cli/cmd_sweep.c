@@ -207,6 +207,8 @@ sweep_and_print(struct job *job, char **operands)
 	struct mr_share share;
 	int status = mr_share_begin(&share, operands);
 
+	if (!status && options->plot && !mr_share_follows(&share))
+		status = mr_saving_open(&job->curves.saving, options->plot);
 	if (!status) {
 		status = mr_share_run(&share, &method, &options->share);
 		if (share.failed < share.count)
@@ -257,8 +259,7 @@ run(const struct mr_command *self, int argc, char **argv)
 	} else if (options.plot &&
 		mr_plot_format_of(&job.curves.format, options.plot, &err)) {
 		status = mr_say_usage(self->name, "%s: --plot: %s", self->name, err.text);
-	} else if (!options.plot ||
-		!(status = mr_saving_open(&job.curves.saving, options.plot))) {
+	} else {
 		limits.options.help = mr_walk_help;
 		options.input.ahead = limits.options.jobs > 1;
 		status = sweep_and_print(&job, operands);

@@ -448,7 +448,8 @@ tune(const struct options *options, const struct mr_tune_options *goal,
 	struct mr_share share;
 	int status = mr_share_begin(&share, operands);
 
-	if (!status && text && !(weights = parse_weights(text, share.count)))
+	if (!status && text && !mr_share_follows(&share) &&
+		!(weights = parse_weights(text, share.count)))
 		status = mr_say_usage("tune",
 			"tune: --weights: expected one weight a trace, such as 2,1,1");
 	if (!status) {

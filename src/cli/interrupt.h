@@ -25,4 +25,10 @@ void mr_interrupt_hold(void);
 /* Lets them come, and then removes name (the caller's; NULL: there is none). */
 void mr_interrupt_release(const char *name);
 
+/*
+ * What an interrupted program says before it ends: a whole line with its end, the
+ * caller's, which stays as it is until another is set. NULL: nothing.
+ */
+void mr_interrupt_say(const char *line);
+
 #endif

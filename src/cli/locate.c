@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECORDER "memreplay-record.so"
-
 char *
 mr_locate_program(const char *command)
 {
@@ -30,7 +28,7 @@ mr_locate_program(const char *command)
 }
 
 char *
-mr_locate_recorder(void)
+mr_locate_module(const char *name)
 {
 	char program[PATH_MAX], *built = NULL;
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
@@ -39,11 +37,11 @@ mr_locate_recorder(void)
 	program[length > 0 ? length : 0] = '\0';
 	slash = strrchr(program, '/');
 	if (slash &&
-		asprintf(&built, "%.*s/.libs/" RECORDER, (int)(slash - program),
-			program) < 0)
+		asprintf(&built, "%.*s/.libs/%s", (int)(slash - program), program, name) <
+			0)
 		return NULL;
 	if (built && !access(built, R_OK))
 		return built;
 	free(built);
-	return strdup(MR_PKGLIBDIR "/" RECORDER);
+	return asprintf(&built, MR_PKGLIBDIR "/%s", name) < 0 ? NULL : built;
 }

@@ -7,10 +7,14 @@
 /* The file that a command's first word means to a shell; NULL: none, or no memory. */
 char *mr_locate_program(const char *command);
 
+/* Shared objects of ours, that are loaded only where they are needed. */
+#define MR_LOCATE_RECORDER "memreplay-record.so"
+#define MR_LOCATE_MPI      "memreplay-mpi.so"
+
 /*
- * The recorder's object: that of this build if it was not installed, otherwise where
+ * The object of this name: that of this build if it was not installed, otherwise where
  * it is installed, whether it is there or not. NULL: no memory.
  */
-char *mr_locate_recorder(void);
+char *mr_locate_module(const char *name);
 
 #endif

@@ -25,7 +25,7 @@ struct work {
 void
 mr_piece_put(struct mr_packet *packet, const struct mr_piece *piece)
 {
-	mr_packet_put_text(packet, piece->path, strlen(piece->path));
+	mr_packet_put_string(packet, piece->path);
 	mr_packet_put(packet, piece->row);
 	mr_packet_put(packet, piece->rows);
 	mr_packet_put(packet, piece->group);
@@ -83,7 +83,7 @@ put_result(const struct work *work, const char *said, struct mr_account *account
 {
 	struct mr_packet result = {0};
 
-	mr_packet_put_text(&result, said, strlen(said));
+	mr_packet_put_string(&result, said);
 	mr_account_put(&result, account);
 	mr_packet_put_text(&work->errand->results, result.data, result.length);
 	work->errand->results.bad |= result.bad;

@@ -22,7 +22,8 @@ struct mr_source_options {
 	bool foresee; /* no option: the command's, see struct mr_reader_options */
 	struct mr_progress *progress; /* no option: of which the reading is a stretch */
 	const char *doing;            /* no option: what progress is labelled; NULL: "" */
-	mr_watch watch; /* no option: told of progress in place of a terminal; or NULL */
+	mr_errand_watch
+		watch; /* no option: told of progress in place of a terminal; or NULL */
 	void *watch_context;
 };
 extern const struct mr_option_group mr_source_group;
@@ -39,7 +40,7 @@ struct mr_source {
 	struct mr_progress before; /* of what is read before the first event */
 	const char *doing;
 	bool begun; /* there were events */
-	mr_watch watch;
+	mr_errand_watch watch;
 	void *watch_context;
 	size_t count;
 	struct mr_event events[MR_SOURCE_BATCH];

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/units.h"
+#include "fleet/join.h"
 
 #define USUAL_WIDTH 80
 #define BAR_WIDTH   30
@@ -52,7 +53,8 @@ mr_screen_init(struct mr_screen *out, FILE *stream)
 {
 	const char *term = getenv("TERM");
 
-	out->width = width_of(fileno(stream));
+	/* mpirun gives its processes a terminal that nobody looks at */
+	out->width = mr_join_is_launched() ? 0 : width_of(fileno(stream));
 	out->color = out->width && !is_set("NO_COLOR") && term && *term &&
 		strcmp(term, "dumb") != 0;
 	out->utf8 = out->width && has_utf8();
@@ -62,8 +64,16 @@ void
 mr_progress_start(struct mr_progress *progress)
 {
 	*progress = (struct mr_progress){
-		.width = width_of(STDERR_FILENO), .next_show = 1, .to = 1};
+		.out = stderr, .width = width_of(STDERR_FILENO), .next_show = 1, .to = 1};
 	clock_gettime(CLOCK_MONOTONIC, &progress->start);
+}
+
+void
+mr_progress_start_on(struct mr_progress *progress, FILE *out)
+{
+	mr_progress_start(progress);
+	progress->out = out;
+	progress->width = width_of(fileno(out));
 }
 
 void
@@ -116,17 +126,17 @@ mr_progress_show(struct mr_progress *progress, double part, const char *label)
 	length = length < room ? length : room;
 	bar = room - length - FRAME;
 	bar = bar > BAR_WIDTH ? BAR_WIDTH : bar;
-	putc('\r', stderr);
+	putc('\r', progress->out);
 	if (part >= 0 && bar >= LEAST_BAR) {
-		fprintf(stderr, "[%-*.*s] ", bar, (int)(part * bar + 0.5),
+		fprintf(progress->out, "[%-*.*s] ", bar, (int)(part * bar + 0.5),
 			"##############################");
 		bar += FRAME;
 	} else {
 		bar = 0;
 	}
-	fprintf(stderr, "%.*s", length, line);
+	fprintf(progress->out, "%.*s", length, line);
 	if (progress->shown > length + bar)
-		fprintf(stderr, "%*s", progress->shown - length - bar, "");
+		fprintf(progress->out, "%*s", progress->shown - length - bar, "");
 	progress->shown = length + bar;
 }
 
@@ -144,6 +154,6 @@ void
 mr_progress_hide(struct mr_progress *progress)
 {
 	if (progress->shown)
-		fprintf(stderr, "\r%*s\r", progress->shown, "");
+		fprintf(progress->out, "\r%*s\r", progress->shown, "");
 	progress->shown = 0;
 }

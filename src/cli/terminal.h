@@ -20,6 +20,7 @@ void mr_screen_init(struct mr_screen *out, FILE *stream);
  * taken a second, ten times a second at most, and only on a terminal.
  */
 struct mr_progress {
+	FILE *out;
 	struct timespec start;
 	int width;        /* of the terminal; 0: there is none */
 	int shown;        /* columns that the line takes now */
@@ -28,6 +29,9 @@ struct mr_progress {
 };
 
 void mr_progress_start(struct mr_progress *progress);
+
+/* The same on another terminal than that of standard error. */
+void mr_progress_start_on(struct mr_progress *progress, FILE *out);
 
 /*
  * What is shown from now on is the stretch of the work between two parts of it; the

@@ -75,14 +75,26 @@ gnuplot(void)
 }
 
 static char *
-recorder(void)
+module(const char *name)
 {
-	char *path = mr_locate_recorder();
+	char *path = mr_locate_module(name);
 
 	if (path && !access(path, R_OK))
 		return path;
 	free(path);
 	return NULL;
+}
+
+static char *
+recorder(void)
+{
+	return module(MR_LOCATE_RECORDER);
+}
+
+static char *
+mpi(void)
+{
+	return module(MR_LOCATE_MPI);
 }
 
 static const struct {
@@ -97,6 +109,7 @@ static const struct {
 	{"zstd", zstd},
 	{"gnuplot", gnuplot},
 	{"recorder", recorder},
+	{"mpi", mpi},
 };
 
 void

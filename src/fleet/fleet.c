@@ -1,30 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 #include "fleet/fleet.h"
 
+#include <time.h>
+
 #include "base/error.h"
 
-/* A fleet with the plan that it carries out. */
-struct lead {
-	struct mr_fleet *fleet;
-	struct mr_plan *plan;
-};
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
 
-static void
-errand_fini(struct mr_errand *errand)
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void
+mr_errand_run(struct mr_errand *errand, const struct mr_fleet *fleet)
+{
+	uint64_t start = now_ns();
+
+	fleet->work(fleet->context, errand);
+	errand->ns = now_ns() - start;
+}
+
+void
+mr_errand_fini(struct mr_errand *errand)
 {
 	mr_packet_fini(&errand->brief);
 	mr_packet_fini(&errand->results);
 }
 
-/* Takes in what came of a parcel, unless its source has failed meanwhile. */
 static enum mr_status
-settle(struct lead *lead, const struct mr_parcel *parcel, struct mr_errand *errand,
+take(struct mr_fleet *fleet, struct mr_plan *plan, size_t unit, struct mr_packet *result,
 	struct mr_error *err)
 {
-	struct mr_fleet *fleet = lead->fleet;
-	struct mr_plan *plan = lead->plan;
-	size_t source = plan->units[parcel->first].source;
+	const char *key = plan->units[unit].key;
+	enum mr_status st = MR_OK;
 
+	if (fleet->journal && key)
+		st = mr_journal_add(fleet->journal, key, result, err);
+	if (!st && !fleet->take(fleet->context, unit, result))
+		st = mr_fail(err, MR_EFORMAT, "a result cannot be read");
+	if (!st)
+		mr_plan_tick(plan, unit);
+	return st;
+}
+
+enum mr_status
+mr_fleet_settle(struct mr_fleet *fleet, struct mr_plan *plan,
+	const struct mr_parcel *parcel, struct mr_errand *errand, struct mr_error *err)
+{
+	size_t source = plan->units[parcel->first].source;
+	enum mr_status st = MR_OK;
+
+	/* its source may have failed meanwhile, in other hands */
 	if (plan->units[parcel->first].done)
 		return MR_OK;
 	if (errand->status) {
@@ -34,31 +63,29 @@ settle(struct lead *lead, const struct mr_parcel *parcel, struct mr_errand *erra
 		fleet->stopped = fleet->fail_fast;
 		return MR_OK;
 	}
-	for (size_t i = parcel->first; i < parcel->first + parcel->count; i++) {
+	for (size_t i = 0; i < parcel->count && !st; i++) {
 		struct mr_packet result = mr_packet_get_packet(&errand->results);
 
-		if (!fleet->take(fleet->context, i, &result))
-			return mr_fail(err, MR_EFORMAT, "a result cannot be read");
-		mr_plan_tick(plan, i);
+		st = take(fleet, plan, parcel->first + i, &result, err);
 	}
-	return MR_OK;
+	return st;
 }
 
 static enum mr_status
-work_alone(struct lead *lead, struct mr_error *err)
+work_alone(struct mr_fleet *fleet, struct mr_plan *plan, struct mr_error *err)
 {
-	struct mr_fleet *fleet = lead->fleet;
 	const struct mr_parcel *parcel;
 	enum mr_status st = MR_OK;
 
-	while (!st && !fleet->stopped && (parcel = mr_plan_deal(lead->plan, true))) {
+	while (!st && !fleet->stopped && (parcel = mr_plan_deal(plan, true))) {
 		struct mr_errand errand = {0};
 
 		fleet->describe(fleet->context, parcel, &errand.brief);
-		fleet->work(fleet->context, &errand);
-		st = errand.results.bad ? mr_fail_memory(err)
-					: settle(lead, parcel, &errand, err);
-		errand_fini(&errand);
+		mr_errand_run(&errand, fleet);
+		st = errand.results.bad
+			? mr_fail_memory(err)
+			: mr_fleet_settle(fleet, plan, parcel, &errand, err);
+		mr_errand_fini(&errand);
 	}
 	return st;
 }
@@ -66,7 +93,11 @@ work_alone(struct lead *lead, struct mr_error *err)
 enum mr_status
 mr_fleet_lead(struct mr_fleet *fleet, struct mr_plan *plan, struct mr_error *err)
 {
-	struct lead lead = {.fleet = fleet, .plan = plan};
+	size_t workers = fleet->transport ? (size_t)fleet->transport->size : 1;
+	enum mr_status st = mr_plan_make(plan, workers, err);
 
-	return work_alone(&lead, err);
+	if (st)
+		return st;
+	return fleet->transport ? mr_fleet_lead_others(fleet, plan, err)
+				: work_alone(fleet, plan, err);
 }

@@ -48,6 +48,12 @@ mr_packet_put_text(struct mr_packet *packet, const void *text, size_t length)
 	packet->data[packet->length++] = '\0';
 }
 
+void
+mr_packet_put_string(struct mr_packet *packet, const char *text)
+{
+	mr_packet_put_text(packet, text, strlen(text));
+}
+
 uint64_t
 mr_packet_get(struct mr_packet *packet)
 {
@@ -101,13 +107,6 @@ bool
 mr_packet_is_done(const struct mr_packet *packet)
 {
 	return !packet->bad && packet->at == packet->length;
-}
-
-void
-mr_packet_clear(struct mr_packet *packet)
-{
-	packet->length = packet->at = 0;
-	packet->bad = false;
 }
 
 void

@@ -26,6 +26,7 @@ struct mr_packet {
 
 void mr_packet_put(struct mr_packet *packet, uint64_t number);
 void mr_packet_put_text(struct mr_packet *packet, const void *text, size_t length);
+void mr_packet_put_string(struct mr_packet *packet, const char *text);
 
 /* The next number; 0 if there is none. */
 uint64_t mr_packet_get(struct mr_packet *packet);
@@ -38,9 +39,6 @@ struct mr_packet mr_packet_get_packet(struct mr_packet *packet);
 
 /* Whether all was read, and nothing went wrong. */
 bool mr_packet_is_done(const struct mr_packet *packet);
-
-/* Takes everything out, and keeps the memory. */
-void mr_packet_clear(struct mr_packet *packet);
 
 void mr_packet_fini(struct mr_packet *packet);
 

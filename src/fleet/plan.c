@@ -88,7 +88,7 @@ by_weight(const void *a, const void *b)
 enum mr_status
 mr_plan_make(struct mr_plan *plan, size_t workers, struct mr_error *err)
 {
-	uint64_t left = 0, most = UINT64_MAX;
+	uint64_t most = UINT64_MAX;
 
 	free(plan->parcels);
 	plan->parcels = calloc(plan->count + 1, sizeof(*plan->parcels));
@@ -96,17 +96,13 @@ mr_plan_make(struct mr_plan *plan, size_t workers, struct mr_error *err)
 	plan->weight = plan->weight_done = 0;
 	if (!plan->parcels)
 		return mr_fail_memory(err);
-	for (size_t i = 0; i < plan->count; i++) {
-		plan->weight += plan->units[i].weight;
-		if (!plan->units[i].done) {
-			left += plan->units[i].weight;
-			continue;
-		}
-		plan->done++;
-		plan->weight_done += plan->units[i].weight;
-	}
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->units[i].done)
+			plan->done++;
+		else
+			plan->weight += plan->units[i].weight;
 	if (workers > 1)
-		most = left / (workers * PARCELS_EACH);
+		most = plan->weight / (workers * PARCELS_EACH);
 	for (size_t i = 0; i < plan->count;) {
 		struct mr_parcel *parcel = &plan->parcels[plan->parcel_count];
 

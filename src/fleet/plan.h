@@ -40,8 +40,8 @@ struct mr_plan {
 	size_t count;
 	struct mr_parcel *parcels; /* in the order of dealing */
 	size_t parcel_count;
-	size_t done; /* units that are, or that are not to be done */
-	uint64_t weight, weight_done;
+	size_t done;                  /* units that are, or that are not to be done */
+	uint64_t weight, weight_done; /* of the units that were to be done */
 };
 
 /*

@@ -122,3 +122,29 @@ trace,cache_limit,valid_from,valid_to,gap_proved,events
 small.jsonl,0,0,1,false,19
 small.jsonl,1024,511,5000,false,19
 small.jsonl,,5300,,true,19
+
+$ memreplay sweep --limits=0 --resume=small.jsonl small.jsonl
+! memreplay: small.jsonl: is not a journal of memreplay
+? 1
+
+$ cp small.jsonl a.jsonl; for i in 1 2; do memreplay sweep --limits=0 --resume=j --format=csv a.jsonl | cut -d, -f1,2; done
+trace,cache_limit
+a.jsonl,0
+trace,cache_limit
+a.jsonl,0
+! memreplay: j: 1 of 1 units are done already
+
+# A trace that has changed is another.
+$ touch -d 2001-01-01 a.jsonl; memreplay sweep --limits=0 --resume=j --format=csv a.jsonl small.jsonl | wc -l
+3
+
+$ memreplay sweep --limits=0 --resume=j --set window_factor=3 --format=csv a.jsonl small.jsonl | wc -l
+3
+
+$ memreplay sweep --limits=0 --resume=j --format=csv a.jsonl small.jsonl | wc -l
+3
+! memreplay: j: 2 of 2 units are done already
+
+$ printf x >> j; memreplay sweep --limits=0 --resume=j a.jsonl > /dev/null
+! memreplay: j: its last 1 bytes were not written whole and are cut off
+! memreplay: j: 1 of 1 units are done already

@@ -36,6 +36,7 @@ zlib
 zstd
 gnuplot
 recorder
+mpi
 
 # what is found when it is run: gnuplot is looked for in PATH
 $ mkdir bin; touch bin/gnuplot; chmod +x bin/gnuplot; m=$(command -v memreplay); PATH=bin $m --version | grep gnuplot; PATH=/nowhere $m -V | grep gnuplot
