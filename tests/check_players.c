@@ -88,7 +88,7 @@ give(void *context, void *block)
 		return;
 	}
 	log_note(log, (struct deed){.free = true, .size = token->size});
-	memset(block, GIVEN, token->size);
+	memset(block, GIVEN, (size_t)token->size);
 }
 
 static void

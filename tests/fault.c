@@ -290,7 +290,7 @@ shorten(enum fault_calls calls, const void *caller, size_t length)
 	if (!is_meant(calls, caller) || fault->how != FAULT_SHORT || length <= fault->nth)
 		return length;
 	fault->injected++;
-	return fault->nth;
+	return (size_t)fault->nth;
 }
 
 /* Changes the file that is about to be read for the nth time. */

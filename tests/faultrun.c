@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -341,13 +342,13 @@ judge_blocks(const struct fault_reference *reference)
 				!strcmp(reference->owners[j].object, owner->object))
 				before = &reference->owners[j];
 		if (!before || before->blocks < owner->blocks)
-			return complain("blocks leaked, asked for by %s+%#lx",
+			return complain("blocks leaked, asked for by %s+%#" PRIx64,
 				owner->object, owner->offset);
 	}
 	if (fault->lost)
-		return complain("%lu blocks too many to note", fault->lost);
+		return complain("%" PRIu64 " blocks too many to note", fault->lost);
 	if (fault->open_fds > reference->open_fds)
-		return complain("%lu files left open", fault->open_fds);
+		return complain("%" PRIu64 " files left open", fault->open_fds);
 	return NULL;
 }
 

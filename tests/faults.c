@@ -7,6 +7,7 @@
  */
 #include "faultrun.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,7 +158,7 @@ run_one(struct series *series, enum fault_how how, uint64_t nth)
 	series->runs += injected > 0;
 	if (!complaint || series->wrong++ >= 5)
 		return injected;
-	printf("# %s %lu, %s:\n", names[series->calls], nth, ways[how]);
+	printf("# %s %" PRIu64 ", %s:\n", names[series->calls], nth, ways[how]);
 	for (line = complaint; *line; line += *line == '\n') {
 		int length = (int)strcspn(line, "\n");
 
@@ -235,7 +236,8 @@ run_series(const struct fault_command *command, enum fault_calls calls)
 		failed += series.wrong > 0;
 		printf("%sok %d - %s: %s\n", series.wrong ? "not " : "", ++number,
 			command->name, names[calls]);
-		printf("# %lu calls from %lu places, %lu runs, %lu wrong\n",
+		printf("# %" PRIu64 " calls from %" PRIu64 " places, %" PRIu64
+		       " runs, %" PRIu64 " wrong\n",
 			series.reference.made, series.reference.site_count, series.runs,
 			series.wrong);
 	}

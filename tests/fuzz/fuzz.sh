@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # fuzz.sh TARGETS FLAG...: builds the fuzz targets with clang and FLAGs, and runs
-# each of TARGETS (alloc-any, read-any, read-FORMAT, ...; empty: all) for $TIME seconds in
+# each of TARGETS (alloc-any, torch-any, read-any, read-FORMAT, ...; empty: all) for $TIME seconds in
 # fuzz/ of the working directory. What is found is left there as
 # TARGET-crash-*, -timeout-* or -oom-*; inputs that reach new code are kept in
 # fuzz/TARGET. Called by `make fuzz`.
@@ -36,7 +36,7 @@ build() {
 
 # All there is: the names that the targets know.
 all_targets() {
-	echo alloc-any read-any
+	echo alloc-any torch-any read-any
 	sed -n 's/^	row("\([a-z-]*\)".*/read-\1/p' "$srcdir/src/trace/format.c"
 }
 

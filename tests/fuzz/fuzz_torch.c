@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Makes settings of PyTorch's allocator and a program out of any bytes, and holds
+ * the torch allocator against the slow model of torchmodel.c after each step: what is
+ * asked of the device, addresses, counters, and its own invariants.
+ */
+#include "../torchtrial.h"
+#include "fuzz.h"
+
+/* What is left of the input; it ends in zeros. */
+struct bytes {
+	const uint8_t *at;
+	const uint8_t *end;
+};
+
+const char *const fuzz_folder = "tests/fuzz/torch";
+
+const char *
+fuzz_variant(size_t index)
+{
+	return index ? NULL : "any";
+}
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	return 0;
+}
+
+/* As many bytes as the end needs. */
+static uint64_t
+draw(void *context, uint64_t end)
+{
+	struct bytes *bytes = context;
+	uint64_t value = 0;
+
+	for (uint64_t top = end - 1; top && bytes->at < bytes->end; top >>= 8)
+		value = value << 8 | *bytes->at++;
+	return value % end;
+}
+
+static void
+fail(const char *text)
+{
+	fuzz_fail("torch", text);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct bytes bytes = {data, data + size};
+	struct trial trial = {.draw = draw, .fail = fail, .context = &bytes};
+
+	trial_begin(&trial);
+	for (; bytes.at < bytes.end; trial.step++)
+		trial_step(&trial);
+	trial_end(&trial);
+	return 0;
+}
