@@ -93,27 +93,28 @@ def short(value, digits):
 
 
 def spread(values):
-    low, high = short(min(values), 2), short(max(values), 2)
-    return low if low == high else low + "-" + high
+    """How far from the median the farthest is."""
+    middle = statistics.median(values)
+    return "±%.0f%%" % (100 * max(abs(v - middle) for v in values) / middle) if middle else ""
 
 
 def our_cell(values, units):
     middle = statistics.median(values)
     divisor, unit = next((d, u) for top, d, u in units if middle < top)
-    return "%s %s %s" % (short(middle / divisor, 3), unit, spread([v / divisor for v in values]))
+    return "%s %s %5s" % (short(middle / divisor, 3), unit, spread(values))
 
 
 def their_cell(row, name, measure):
     ratios = row.ratios(name, measure)
     if not ratios:
         return "-"
-    return (short(statistics.median(ratios), 3) + ("*" if row.is_lost(name, measure) else " ")
-            + spread(ratios))
+    return "%s%s %5s" % (short(statistics.median(ratios), 3),
+                         "*" if row.is_lost(name, measure) else " ", spread(ratios))
 
 
 def print_table(groups, others, measure):
     print("\n%s: memreplay's own, and the others' as multiples of it" % measure.title)
-    print("%-14s%16s" % ("", "memreplay") + "".join("%14s" % name for name in others))
+    print("%-14s%16s" % ("", "memreplay   ") + "".join("%14s" % (name + "   ") for name in others))
     for group in groups:
         print(group.heading)
         for row in group.rows:
@@ -159,8 +160,8 @@ def main():
         for group in groups:
             for row in group.rows:
                 row.run(program, baselines)
-    print("Allocators on recorded traces. Of %d runs: the median, and the range. Above 1 memreplay\n"
-          "is better; * marks where the other is, in every run." % RUNS)
+    print("Allocators on recorded traces. Of %d runs: the median, and how far the farthest is from it.\n"
+          "Above 1 memreplay is better; * marks where the other is, in every run." % RUNS)
     for measure in MEASURES:
         told = [group for group in groups if measure.alone or not group.alone]
         print_table(told, others, measure)
