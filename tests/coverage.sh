@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# `make coverage`: what of alloc, trace and sim the tests reach. Builds in coverage/ of
+# the build folder, runs `make $COVERAGE` there (check; "check check-faults" and the
+# like) and prints gcovr's sums. Line by line: coverage/report/index.html.
+
+top_srcdir=$(cd "${top_srcdir:-..}" && pwd)
+mkdir -p coverage/report && cd coverage || exit 1
+
+[ -f Makefile ] ||
+	"$top_srcdir/configure" -q CC=gcc \
+		CFLAGS="-O0 -g --coverage -fprofile-update=atomic" || exit 1
+make -j"$(nproc)" >build.log 2>&1 || {
+	tail -n 20 build.log
+	exit 1
+}
+find . -name '*.gcda' -exec rm -f {} +
+# shellcheck disable=SC2086
+make -k ${COVERAGE:-check} >check.log 2>&1 || grep -aE '^(FAIL|ERROR):' check.log
+gcovr -r "$top_srcdir" --object-directory . --gcov-ignore-parse-errors \
+	--filter "$top_srcdir/src/(alloc|trace|sim)/" --json lines.json . 2>gcovr.log || {
+	tail -n 20 gcovr.log
+	exit 1
+}
+gcovr -r "$top_srcdir" -a lines.json --html-details report/index.html
+for layer in alloc trace sim; do
+	gcovr -r "$top_srcdir" -a lines.json --filter "$top_srcdir/src/$layer/" |
+		awk -v layer=$layer '$1 == "TOTAL" {
+			print layer ": " $3 " of " $2 " lines reached, " $4 }'
+done
