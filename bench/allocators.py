@@ -114,7 +114,8 @@ def their_cell(row, name, measure):
 
 def print_table(groups, others, measure):
     print("\n%s: memreplay's own, and the others' as multiples of it" % measure.title)
-    print("%-14s%16s" % ("", "memreplay   ") + "".join("%14s" % (name + "   ") for name in others))
+    names = "".join("%14s" % (name + "   ") for name in others)
+    print(("%-14s%16s" % ("", "memreplay   ") + names).rstrip())
     for group in groups:
         print(group.heading)
         for row in group.rows:
