@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "alloc/core.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 /*
@@ -35,15 +35,6 @@ struct mr_cache {
 	size_t prefix;
 };
 
-static uint64_t
-clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Only who finds the lock taken pays for being counted. */
 static void
 lock_watched(struct mr_cache *cache)
@@ -52,10 +43,10 @@ lock_watched(struct mr_cache *cache)
 
 	if (!pthread_mutex_trylock(&cache->lock))
 		return;
-	start = clock_ns();
+	start = mr_clock_ns();
 	pthread_mutex_lock(&cache->lock);
 	cache->contention.waits++;
-	cache->contention.waited_ns += clock_ns() - start;
+	cache->contention.waited_ns += mr_clock_ns() - start;
 }
 
 static inline void

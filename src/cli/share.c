@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/interrupt.h"
@@ -416,10 +416,9 @@ static int
 lead(struct job *job, struct mr_fleet *fleet)
 {
 	struct mr_share *share = job->share;
-	struct timespec start, end;
+	uint64_t start = mr_clock_ns();
 	struct mr_error err;
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	start_progress(job);
 	if (carry_out(job, fleet, &err)) {
 		mr_progress_hide(&job->progress);
@@ -428,11 +427,8 @@ lead(struct job *job, struct mr_fleet *fleet)
 			err.status == MR_EIO ? job->journal_path : NULL, &err);
 	}
 	mr_progress_hide(&job->progress);
-	clock_gettime(CLOCK_MONOTONIC, &end);
 	if (fleet->transport)
-		say_speeds(fleet,
-			(uint64_t)(end.tv_sec - start.tv_sec) * 1000000000 +
-				(uint64_t)(end.tv_nsec - start.tv_nsec));
+		say_speeds(fleet, mr_clock_ns() - start);
 	return count_failed(share, fleet->stopped);
 }
 

@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "fleet/fleet.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/error.h"
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 void
 mr_errand_run(struct mr_errand *errand, const struct mr_fleet *fleet)
 {
-	uint64_t start = now_ns();
+	uint64_t start = mr_clock_ns();
 
 	fleet->work(fleet->context, errand);
-	errand->ns = now_ns() - start;
+	errand->ns = mr_clock_ns() - start;
 }
 
 void

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "record/spool.h"
 
 #if defined(__x86_64__)
@@ -19,15 +20,6 @@
 #else
 #define MR_HAS_TSC 0
 #endif
-
-static inline uint64_t
-mr_clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* Whether the processor's counter is fit for it: "invariant TSC". */
 static inline int

@@ -3,16 +3,8 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
-uint64_t
-mr_clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
+#include "base/clock.h"
 
 static void
 touch(const struct mr_loop *loop, volatile unsigned char *block, size_t size)

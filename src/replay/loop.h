@@ -59,9 +59,6 @@ struct mr_loop {
 	size_t before; /* operations of this thread before these */
 };
 
-/* ns of CLOCK_MONOTONIC. */
-uint64_t mr_clock_ns(void);
-
 /*
  * Carries out all operations. Returns the number of those that it did: less
  * than count if the malloc that followed got no memory. A malloc that is refused

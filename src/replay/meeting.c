@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
-#include "replay/loop.h"
 
 /*
  * Looks before a thread sleeps: some microseconds, about what it takes to put a

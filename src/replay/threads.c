@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 /* Enough for the loop and any malloc; small, so that many threads fit. */
@@ -25,15 +26,6 @@ struct mr_player {
 	uint64_t wall_ns;
 	uint64_t cpu_ns;
 };
-
-static uint64_t
-cpu_clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* Ends all; only the first is told of. */
 static void
@@ -118,9 +110,9 @@ run_player(void *context)
 		pthread_cond_wait(&threads->change, &threads->lock);
 	pthread_mutex_unlock(&threads->lock);
 	wall = mr_clock_ns();
-	cpu = cpu_clock_ns();
+	cpu = mr_clock_read(CLOCK_THREAD_CPUTIME_ID);
 	play(player);
-	player->cpu_ns = cpu_clock_ns() - cpu;
+	player->cpu_ns = mr_clock_read(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	player->wall_ns = mr_clock_ns() - wall;
 	pthread_mutex_lock(&threads->lock);
 	threads->finished++;
