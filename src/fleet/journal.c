@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "base/error.h"
+#include "base/little.h"
 
 #define NAME        "memreplay journal "
 #define HEAD        NAME "1\n"
@@ -29,20 +30,6 @@ struct mr_journal {
 	struct record *records; /* by key */
 	size_t count;
 };
-
-static uint32_t
-get_word(const unsigned char *at)
-{
-	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
-		(uint32_t)at[3] << 24;
-}
-
-static void
-put_word(unsigned char *at, uint32_t word)
-{
-	for (int i = 0; i < 4; i++)
-		at[i] = (unsigned char)(word >> 8 * i);
-}
 
 /* Reads the whole file. */
 static enum mr_status
@@ -95,10 +82,10 @@ next_record(struct mr_packet *text, struct record *out)
 	const unsigned char *at = text->data + text->at;
 	struct mr_packet body = {.data = text->data + text->at + RECORD_HEAD};
 
-	if (left < RECORD_HEAD || get_word(at) > left - RECORD_HEAD)
+	if (left < RECORD_HEAD || mr_little_get(at) > left - RECORD_HEAD)
 		return false;
-	body.length = get_word(at);
-	if (get_word(at + 4) != crc32(0, body.data, (uInt)body.length))
+	body.length = mr_little_get(at);
+	if (mr_little_get(at + 4) != crc32(0, body.data, (uInt)body.length))
 		return false;
 	out->key = mr_packet_get_text(&body, NULL);
 	out->result = mr_packet_get_packet(&body);
@@ -223,8 +210,8 @@ mr_journal_add(struct mr_journal *journal, const char *key,
 	} else {
 		size_t length = record.length - RECORD_HEAD;
 
-		put_word(record.data, (uint32_t)length);
-		put_word(record.data + 4,
+		mr_little_put(record.data, (uint32_t)length);
+		mr_little_put(record.data + 4,
 			(uint32_t)crc32(0, record.data + RECORD_HEAD, (uInt)length));
 		st = append(journal, record.data, record.length, err);
 	}

@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "base/error.h"
+#include "base/little.h"
 #include "trace/block.h"
 #include "trace/event.h"
 #include "trace/format.h"
@@ -40,28 +41,14 @@ struct part {
 	unsigned char bytes[PART_SIZE];
 };
 
-static uint32_t
-number_at(const unsigned char *bytes)
-{
-	return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-		(uint32_t)bytes[3] << 24;
-}
-
-static void
-set_number(unsigned char *bytes, uint32_t value)
-{
-	for (int i = 0; i < 4; i++)
-		bytes[i] = (unsigned char)(value >> (8 * i));
-}
-
 static struct part
 make_part(const char *tag, uint32_t first, uint32_t second)
 {
 	struct part part;
 
 	memcpy(part.bytes, tag, 4);
-	set_number(part.bytes + 4, first);
-	set_number(part.bytes + 8, second);
+	mr_little_put(part.bytes + 4, first);
+	mr_little_put(part.bytes + 8, second);
 	return part;
 }
 
@@ -106,7 +93,7 @@ peek_part(struct mr_source *source, size_t length_at, size_t most,
 			return st;
 		if (have < want)
 			return MR_END;
-		*length = number_at(*part + length_at);
+		*length = mr_little_get(*part + length_at);
 		if (*length > most)
 			return fail_here(source, err,
 				"a length here is larger than the format allows");
@@ -134,17 +121,17 @@ open_mrt(struct mr_source *source, struct mr_error *err)
 	if (!probe(part, have)) /* --from said so */
 		return mr_fail_at(err, MR_EFORMAT, MR_PLACE_BYTE, 0,
 			"not the format mrt: it begins with other bytes");
-	if (have >= 8 && number_at(part + 4) > VERSION)
+	if (have >= 8 && mr_little_get(part + 4) > VERSION)
 		return mr_fail_at(err, MR_EFORMAT, MR_PLACE_BYTE, 4,
 			"version %u is newer than this program reads (%d)",
-			(unsigned)number_at(part + 4), VERSION);
-	if (have < 8 || number_at(part + 4) == 0)
+			(unsigned)mr_little_get(part + 4), VERSION);
+	if (have < 8 || mr_little_get(part + 4) == 0)
 		return fail_here(source, err, "no version behind the magic bytes");
 	st = peek_part(source, 8, MR_HEADER_MAX, &part, &length, err);
 	if (st)
 		return st == MR_END ? fail_here(source, err, "cut inside the header")
 				    : st;
-	if (checksum(part, part + PART_SIZE, length) != number_at(part + 12))
+	if (checksum(part, part + PART_SIZE, length) != mr_little_get(part + 12))
 		return fail_here(source, err, "CRC mismatch in the header");
 	st = mr_header_parse(
 		&mrt->header, (const char *)part + PART_SIZE, length, false, err);
@@ -231,14 +218,14 @@ next_block(struct mr_source *source, struct mr_error *err)
 	if (memcmp(part, EVENTS_TAG, 4) != 0 && memcmp(part, END_TAG, 4) != 0)
 		return fail_here(
 			source, err, "expected a block of events or the end mark");
-	if (checksum(part, part + PART_SIZE, length) != number_at(part + 12))
+	if (checksum(part, part + PART_SIZE, length) != mr_little_get(part + 12))
 		return fail_here(source, err, "CRC mismatch in a block");
 	if (!memcmp(part, END_TAG, 4))
 		return read_trailer(source, part, length, err);
 	mr_input_skip(source->input, PART_SIZE);
 	mrt->payload_left = length;
 	return mr_block_open(
-		&mrt->block, part + PART_SIZE, length, number_at(part + 8), err);
+		&mrt->block, part + PART_SIZE, length, mr_little_get(part + 8), err);
 }
 
 static enum mr_status
@@ -291,7 +278,7 @@ write_part(struct mr_sink *sink, struct part *part, const void *data, size_t len
 {
 	enum mr_status st;
 
-	set_number(part->bytes + 12, checksum(part->bytes, data, length));
+	mr_little_put(part->bytes + 12, checksum(part->bytes, data, length));
 	if ((st = mr_output_write(sink->output, part->bytes, PART_SIZE, err)) ||
 		(st = mr_output_write(sink->output, data, length, err)))
 		return st;
