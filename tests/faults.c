@@ -83,6 +83,10 @@ static const struct fault_command commands[] = {
 	{.name = "import of zstd", .line = "info packed.txt.zst"},
 	{.name = "import of RMM", .line = "convert --to=jsonl rmm.csv -"},
 	{.name = "import of PyTorch", .line = "convert --to=jsonl snapshot.pickle -"},
+	{.name = "report, PyTorch",
+		.line = "report --alloc-conf=expandable_segments:True --output=r.html "
+			"snapshot.pickle",
+		.output = "r.html"},
 	{.name = "report", .line = "report small.jsonl -o r.html", .output = "r.html"},
 	{.name = "report, replay",
 		.line = "report small.jsonl --replay=replay.json -o r.html",

@@ -108,8 +108,11 @@ add_policy(struct job *job, const char *name)
 static bool
 wants_torch(const struct report_options *options)
 {
+	struct mr_policy policy;
+
 	for (size_t i = 0; i < options->policies.count; i++)
-		if (!strncmp(options->policies.items[i], "torch-", 6))
+		if (!mr_policy_init(&policy, options->policies.items[i], NULL) &&
+			mr_policy_is_torch(&policy))
 			return true;
 	return options->confs.count > 0;
 }
@@ -217,14 +220,7 @@ print_how(FILE *out, const struct job *job, const char *path, size_t policy)
 	if (options->limits.keep_limit_events)
 		fputs(" --keep-limit-events", out);
 	putc('\0', out);
-	if (options->input.lenient)
-		fputs(" --lenient", out);
-	if (options->input.device) {
-		fputs(" --device=", out);
-		mr_print_quoted(out, options->input.device);
-	}
-	if (options->input.free_at == MR_FREE_AT_REQUESTED)
-		fputs(" --free-at=requested", out);
+	mr_source_print(out, &options->input);
 	putc('\0', out);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/draft.h"
 #include "memreplay/base.h"
 
 static void
@@ -40,12 +41,13 @@ mr_key_make(const struct mr_method *method, const char *path, const struct stat 
 	const char *const *varied, size_t count, size_t group)
 {
 	const struct mr_texts *knobs = &method->policy->knobs;
+	struct mr_draft draft;
 	char *key = NULL;
-	size_t length;
-	FILE *out = open_memstream(&key, &length);
+	FILE *out;
 
-	if (!out)
+	if (mr_draft_open(&draft, NULL))
 		return NULL;
+	out = draft.file;
 	fprintf(out, "memreplay %s\n", mr_version());
 	print_trace(out, &method->input, path, about);
 	fprintf(out, "policy %d\n", method->policy->policy);
@@ -54,8 +56,8 @@ mr_key_make(const struct mr_method *method, const char *path, const struct stat 
 	for (size_t i = 0; i < count; i++)
 		fprintf(out, "vary %s\n", varied[i]);
 	print_limits(out, method, group);
-	if (!fclose(out))
-		return key;
-	free(key);
-	return NULL;
+	if (!mr_draft_sync(&draft, NULL))
+		key = mr_draft_take(&draft);
+	mr_draft_fini(&draft);
+	return key;
 }

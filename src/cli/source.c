@@ -68,6 +68,19 @@ static const struct mr_option other_rows[] = {
 	FORMAT_ROW("trace-format"), LENIENT_ROW, DEVICE_ROW, FREE_AT_ROW};
 const struct mr_option_group mr_source_other_group = {"Trace options", other_rows, 4};
 
+void
+mr_source_print(FILE *out, const struct mr_source_options *options)
+{
+	if (options->lenient)
+		fputs(" --lenient", out);
+	if (options->device) {
+		fputs(" --device=", out);
+		mr_print_quoted(out, options->device);
+	}
+	if (options->free_at == MR_FREE_AT_REQUESTED)
+		fputs(" --free-at=requested", out);
+}
+
 uint64_t
 mr_source_length(const char *path)
 {

@@ -7,6 +7,8 @@
  * progress line on a terminal, and what there is to say afterwards.
  */
 
+#include <stdio.h>
+
 #include "cli/option.h"
 #include "cli/terminal.h"
 #include "fleet/fleet.h"
@@ -45,6 +47,10 @@ struct mr_source {
 	size_t count;
 	struct mr_event events[MR_SOURCE_BATCH];
 };
+
+/* Prints, as arguments, each with a blank before it, what is set of the options but the
+ * format, for which commands have two names. */
+void mr_source_print(FILE *out, const struct mr_source_options *options);
 
 /* The length of a regular file; 0: it is none. */
 uint64_t mr_source_length(const char *path);

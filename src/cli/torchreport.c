@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/saving.h"
@@ -83,20 +84,16 @@ print_arguments(FILE *out, const struct mr_torch_call *call)
 		fputs(" --start=seeded", out);
 	if (call->input->from >= 0)
 		fprintf(out, " --from=%s", mr_formats(&count)[call->input->from].name);
-	if (call->input->lenient)
-		fputs(" --lenient", out);
-	if (call->input->device) {
-		fputs(" --device=", out);
-		mr_print_quoted(out, call->input->device);
-	}
+	mr_source_print(out, call->input);
 	putc(' ', out);
 	mr_print_quoted(out, call->path);
 }
 
-/* Makes the page's text; *text is to be freed. */
+/* Prints the page. */
 static enum mr_status
-draw(const struct job *job, char **text, size_t *length, struct mr_error *err)
+print_page(const struct job *job, FILE *out, struct mr_error *err)
 {
+	struct mr_draft arguments;
 	struct mr_torch_page page = {
 		.name = mr_path_name(job->call->path),
 		.of = &job->of,
@@ -108,26 +105,18 @@ draw(const struct job *job, char **text, size_t *length, struct mr_error *err)
 		.smallest = job->of.script.op_count <= MOST_OPS,
 		.environment = environ,
 	};
-	char *arguments = NULL;
-	size_t size;
-	FILE *out = open_memstream(&arguments, &size);
-	enum mr_status st = MR_OK;
+	enum mr_status st = mr_draft_open(&arguments, err);
 
-	*text = NULL;
-	if (out) {
-		print_arguments(out, job->call);
-		if (fclose(out))
-			arguments = NULL;
-	}
-	out = arguments ? open_memstream(text, length) : NULL;
-	if (out) {
-		page.confs = arguments;
-		page.arguments = arguments + strlen(arguments) + 1;
+	if (st)
+		return st;
+	print_arguments(arguments.file, job->call);
+	st = mr_draft_sync(&arguments, err);
+	if (!st) {
+		page.confs = arguments.text;
+		page.arguments = arguments.text + strlen(arguments.text) + 1;
 		st = mr_torch_page_print(&page, out, err);
 	}
-	if ((!out || fclose(out)) && !st)
-		st = mr_fail_memory(err);
-	free(arguments);
+	mr_draft_fini(&arguments);
 	return st;
 }
 
@@ -135,8 +124,7 @@ static int
 run(struct job *job, const char *path)
 {
 	struct mr_saving saving = {0};
-	char *text = NULL;
-	size_t length;
+	struct mr_draft page = {0};
 	struct mr_error err;
 	int status = mr_torch_read(&job->of, job->call);
 
@@ -144,12 +132,14 @@ run(struct job *job, const char *path)
 		status = mr_saving_open(&saving, path);
 	if (!status)
 		status = study(job);
-	if (!status && draw(job, &text, &length, &err))
+	if (!status &&
+		(mr_draft_open(&page, &err) || print_page(job, page.file, &err) ||
+			mr_draft_sync(&page, &err)))
 		status = mr_say_error(job->call->path, &err);
 	if (!status)
-		status = mr_saving_finish(&saving, text, length);
+		status = mr_saving_finish(&saving, page.text, page.length);
 	mr_saving_abort(&saving);
-	free(text);
+	mr_draft_fini(&page);
 	mr_torch_peak_fini(&job->peak);
 	mr_torch_case_fini(&job->of);
 	return status;
