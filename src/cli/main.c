@@ -67,6 +67,12 @@ unknown_command(const char *name)
 	return mr_say_usage(NULL, "there is no command \"%s\"", name);
 }
 
+static void
+print_command(const char *name, const char *summary)
+{
+	printf("  %-11s %s\n", name, summary);
+}
+
 static int
 print_help(void)
 {
@@ -74,9 +80,9 @@ print_help(void)
 	     "Shows what a caching allocator does with the allocations of a real "
 	     "program.\n\nCommands:");
 	for (size_t i = 0; mr_commands[i]; i++)
-		printf("  %-11s %s\n", mr_commands[i]->name, mr_commands[i]->summary);
-	puts("  help       the manual of a command, or its help\n\n"
-	     "Options:\n"
+		print_command(mr_commands[i]->name, mr_commands[i]->summary);
+	print_command("help", "the manual of a command, or its help");
+	puts("\nOptions:\n"
 	     "  -h, --help     print this help and exit\n"
 	     "  -V, --version  print the version and what was built in, and exit\n\n"
 	     "'memreplay COMMAND --help' tells the options of a command.\n"

@@ -30,6 +30,10 @@ $ memreplay help convert >a; memreplay convert -h >b; cmp a b
 $ for c in $(memreplay --help | sed -n "s/^  \([a-z]*\) .*/\1/p"); do memreplay $c --help | sed -n 1p; done | grep -v "^Usage: memreplay"
 ? 1
 
+# the summaries of commands stand below one another
+$ memreplay --help | sed -n "s/^  \([a-z][a-z]* *\).*/\1/p" | sed "s/./x/g" | sort -u
+xxxxxxxxxxxx
+
 # no line of help is over 80 columns
 $ for c in $(memreplay --help | sed -n "s/^  \([a-z]*\) .*/\1/p"); do memreplay $c --help; done | grep ".\{81\}"
 ? 1
