@@ -282,6 +282,9 @@ mremap(void *old, size_t old_size, size_t size, int flags, ...)
 	return (void *)syscall(SYS_mremap, old, old_size, size, flags, NULL);
 }
 
+HOOK(int, madvise, (void *at, size_t size, int advice), (at, size, advice), FAULT_MAP, -1,
+	fails)
+
 /* --- reading and writing */
 
 static size_t
@@ -445,6 +448,8 @@ HOOK(int, pthread_create,
 		void *context),
 	(thread, attributes, run, context), FAULT_THREAD, errno, fails)
 HOOK(int, pthread_key_create, (pthread_key_t * key, void (*done)(void *)), (key, done),
+	FAULT_THREAD, errno, fails)
+HOOK(int, pthread_setspecific, (pthread_key_t key, const void *value), (key, value),
 	FAULT_THREAD, errno, fails)
 
 /* A sanitizer asks for this in each thread, and aborts without the memory for it. */

@@ -17,14 +17,14 @@
 /* Which calls fail, and what errno says then. */
 enum fault_calls {
 	FAULT_MEMORY,  /* malloc and its kin, in libraries too: ENOMEM */
-	FAULT_MAP,     /* mmap, mremap: ENOMEM */
+	FAULT_MAP,     /* mmap, mremap, madvise: ENOMEM */
 	FAULT_READ,    /* read, pread, recv, fread: EIO */
 	FAULT_WRITE,   /* write, send, ftruncate, posix_fallocate, fflush: ENOSPC */
 	FAULT_OPEN,    /* open, fopen, pipe2, socketpair and the like: EMFILE */
 	FAULT_NAME,    /* stat, rename, realpath, close and the like: EIO */
 	FAULT_PROCESS, /* fork, exec, posix_spawn: EAGAIN */
 	FAULT_WAIT,    /* poll: ENOMEM; waitpid, by EINTR alone */
-	FAULT_THREAD,  /* pthread_create, pthread_key_create: EAGAIN */
+	FAULT_THREAD,  /* pthread_create, _key_create, _setspecific: EAGAIN */
 	FAULT_CALLS
 };
 

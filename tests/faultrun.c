@@ -265,6 +265,45 @@ restore(void)
 	}
 }
 
+static bool
+is_spool(const char *name)
+{
+	size_t length = strlen(name), end = strlen(SPOOL);
+
+	return length > end && !strcmp(name + length - end, SPOOL);
+}
+
+/* The output, or what is recorded beside it of a child: "r.jsonl", "r.17.jsonl". */
+static bool
+is_made(const struct fault_command *command, const char *name)
+{
+	if (!command->output || !strcmp(name, command->output))
+		return command->output;
+	return command->recorded && !is_spool(name) &&
+		!strncmp(name, command->output, strcspn(command->output, ".") + 1);
+}
+
+/* Lines of all that was recorded; 0 where no recorder is to fail. */
+static uint64_t
+count_recorded(const struct fault_command *command)
+{
+	DIR *dir = command->recorded ? opendir(".") : NULL;
+	struct fault_bytes trace;
+	struct dirent *entry;
+	uint64_t lines = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		if (!is_made(command, entry->d_name) || !take_file(&trace, entry->d_name))
+			continue;
+		for (size_t i = 0; i < trace.length; i++)
+			lines += trace.at[i] == '\n';
+		free(trace.at);
+	}
+	if (dir)
+		closedir(dir);
+	return lines;
+}
+
 bool
 fault_reference(struct fault_reference *out, const struct fault_command *command,
 	enum fault_calls calls)
@@ -278,6 +317,7 @@ fault_reference(struct fault_reference *out, const struct fault_command *command
 	memcpy(out->sites, fault->sites, sizeof(out->sites));
 	memcpy(out->owners, fault->owners, sizeof(out->owners));
 	out->open_fds = fault->open_fds;
+	out->recorded = count_recorded(command);
 	if (!take_fd(&out->out, out_fd) ||
 		(command->output && !take_file(&out->file, command->output)))
 		return false;
@@ -326,6 +366,22 @@ has_message(void)
 
 	free(said.at);
 	return has;
+}
+
+/* Whether it said that not all was recorded. */
+static bool
+admits_loss(void)
+{
+	static const char *const words[] = {
+		" dropped: ", "nothing was recorded", "not be recorded", "not finished"};
+	struct fault_bytes said = {0};
+	bool admits = false;
+
+	if (take_fd(&said, err_fd))
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			admits = admits || strstr(said.at, words[i]);
+	free(said.at);
+	return admits;
 }
 
 static const char *
@@ -392,24 +448,6 @@ static bool
 is_harmless(void)
 {
 	return fault->how == FAULT_SHORT || fault->how == FAULT_INTERRUPT;
-}
-
-static bool
-is_spool(const char *name)
-{
-	size_t length = strlen(name), end = strlen(SPOOL);
-
-	return length > end && !strcmp(name + length - end, SPOOL);
-}
-
-/* The output, or what is recorded beside it of a child: "r.jsonl", "r.17.jsonl". */
-static bool
-is_made(const struct fault_command *command, const char *name)
-{
-	if (!command->output || !strcmp(name, command->output))
-		return command->output;
-	return command->recorded && !is_spool(name) &&
-		!strncmp(name, command->output, strcspn(command->output, ".") + 1);
 }
 
 static const char *
@@ -487,6 +525,8 @@ judge(const struct fault_command *command, const struct fault_reference *referen
 		(!take_fd(&printed, out_fd) ||
 			!same(&printed, &reference->out, command->measures)))
 		complaint = complain("it printed something else");
+	else if (count_recorded(command) < reference->recorded && !admits_loss())
+		complaint = complain("events are missing without a word");
 	free(printed.at);
 	if (!complaint)
 		complaint = judge_blocks(reference);

@@ -44,6 +44,7 @@ struct fault_reference {
 	uint64_t sites[FAULT_SITES];
 	uint64_t site_count;
 	uint64_t open_fds;
+	uint64_t recorded; /* lines, by the recorder that is to fail */
 	struct fault_owner owners[FAULT_OWNERS];
 };
 

@@ -19,6 +19,8 @@
 /* A wait for the disk that is worth a word. */
 #define LONG_STALL_NS 100000000
 
+#define WHY_SIZE 160
+
 #define OWN_BITS  (8 * (int)sizeof(void *))
 #define OWN_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 
@@ -87,29 +89,11 @@ say_never_loaded(const char *command)
 }
 
 static void
-say_nothing_recorded(const char *command, const struct mr_spool_head *head)
+explain_stop(char *out, size_t size, uint32_t stop, int error)
 {
-	if (!command)
-		command = head->command;
-	if (!head->images)
-		say_never_loaded(command);
-	else if (head->recorded_layer == MR_LAYER_MLX && !head->mlx_found)
-		mr_say("%s did not use libmlx, so nothing was recorded at the mlx layer",
-			command);
-	else if (head->own_malloc[0] && head->recorded_layer == MR_LAYER_MALLOC)
-		mr_say("%s brings its own malloc (in %s), which cannot be recorded at "
-		       "the malloc layer",
-			command, head->own_malloc);
-	else
-		mr_say("%s asked for no memory, so there is no trace", command);
-}
-
-static void
-explain_stop(char *out, size_t size, const struct mr_account *account)
-{
-	switch (account->stop) {
+	*out = '\0';
+	switch ((enum mr_stop)stop) {
 	case MR_STOP_NONE:
-		*out = '\0';
 		break;
 	case MR_STOP_EVENTS:
 		snprintf(out, size, ": as many as --max-events allows were recorded");
@@ -127,21 +111,46 @@ explain_stop(char *out, size_t size, const struct mr_account *account)
 		break;
 	case MR_STOP_ERRNO:
 		snprintf(out, size, ": the recording could not grow (%s)",
-			strerror(account->stop_errno));
+			strerror(error));
 		break;
 	}
+}
+
+/* Why there is no trace at path of what command names, or the head. */
+static void
+say_nothing_recorded(
+	const char *path, const char *command, const struct mr_spool_head *head)
+{
+	char why[WHY_SIZE];
+
+	explain_stop(why, sizeof(why), head->stop, head->stop_errno);
+	if (!command)
+		command = head->command;
+	if (!head->images)
+		say_never_loaded(command);
+	else if (*why)
+		mr_say("%s: nothing was recorded%s", path, why);
+	else if (head->recorded_layer == MR_LAYER_MLX && !head->mlx_found)
+		mr_say("%s did not use libmlx, so nothing was recorded at the mlx layer",
+			command);
+	else if (head->own_malloc[0] && head->recorded_layer == MR_LAYER_MALLOC)
+		mr_say("%s brings its own malloc (in %s), which cannot be recorded at "
+		       "the malloc layer",
+			command, head->own_malloc);
+	else
+		mr_say("%s asked for no memory, so there is no trace", command);
 }
 
 static void
 say_trace(const char *path, const struct mr_account *account)
 {
 	char events[MR_TEXT_SIZE], bytes[MR_TEXT_SIZE] = "?", dropped[MR_TEXT_SIZE];
-	char why[160];
+	char why[WHY_SIZE];
 	struct stat status;
 
 	if (!stat(path, &status))
 		mr_size_print(bytes, (uint64_t)status.st_size);
-	explain_stop(why, sizeof(why), account);
+	explain_stop(why, sizeof(why), account->stop, account->stop_errno);
 	mr_say("%s: %s events, %s, %" PRIu32 " %s, %s dropped%s", path,
 		mr_count_print(events, account->events), bytes, account->threads,
 		account->threads == 1 ? "thread" : "threads",
@@ -194,13 +203,16 @@ finish_one(const char *spool_path, const char *path, const char *command, bool m
 	if (!st) {
 		say_trace(path, &account);
 		say_lacks(path, &account);
-		if (main_one && head->other_processes)
-			mr_say("%s: the processes that it started were not recorded "
-			       "(--follow-children does)",
-				path);
-	} else if (main_one) {
-		say_nothing_recorded(command, head);
+	} else if (main_one || head->stop) {
+		say_nothing_recorded(path, command, head);
 	}
+	if (head->other_processes)
+		mr_say("%s: %s", path,
+			head->follow_children
+				? "some of the processes that it started could not be "
+				  "recorded"
+				: "the processes that it started were not recorded "
+				  "(--follow-children does)");
 	mr_spool_close(head);
 	unlink(spool_path);
 	return !st;

@@ -275,6 +275,9 @@ mr_wake(void)
 	set_up = set_up || mr_lane_setup();
 	if (set_up && has_spool_path())
 		mode = attach();
+	/* in a forked child it is still its parent's */
+	if (mode == MR_MODE_OFF && mr_process.head)
+		atomic_store(&mr_process.head->other_processes, 1);
 	mlx_only = mode == MR_MODE_ON && mr_process.head->layer == MR_LAYER_MLX;
 	atomic_store(&mr_state.malloc_mode, mlx_only ? (int)MR_MODE_OFF : mode);
 	atomic_store(&mr_state.mode, mode);
