@@ -2,8 +2,9 @@
 /*
  * Every command, with calls that fail: each kind of call, at each of its turns.
  * With FAULTS=all (`make check-faults`) every single one of them, alone and with all
- * later ones. `make check` runs a part: the first call from each place that no command
- * before has reached, so that each line of the program that can meet a failure does.
+ * later ones; with FAULTS=7 every seventh. `make check` runs a part: the first call
+ * from each place that no command before has reached, so that each line of the program
+ * that can meet a failure does.
  */
 #include "faultrun.h"
 
@@ -153,7 +154,7 @@ struct series {
 };
 
 static int number, failed;
-static bool all; /* every call */
+static uint64_t step; /* of the turns that are tried: all of them 1, by places 0 */
 
 static uint64_t
 run_one(struct series *series, enum fault_how how, uint64_t nth)
@@ -207,7 +208,9 @@ run_sites(struct series *series)
 static void
 run_each(struct series *series, enum fault_how how)
 {
-	for (uint64_t nth = 1; run_one(series, how, nth); nth++)
+	uint64_t stride = step ? step : 1;
+
+	for (uint64_t nth = 1; run_one(series, how, nth); nth += stride)
 		;
 }
 
@@ -218,7 +221,7 @@ run_odd(struct series *series)
 	static const uint64_t lengths[] = {1, 7, 4095};
 
 	run_one(series, FAULT_INTERRUPT, 1);
-	for (size_t i = 0; i < (all ? sizeof(lengths) / sizeof(lengths[0]) : 1); i++)
+	for (size_t i = 0; i < (step ? sizeof(lengths) / sizeof(lengths[0]) : 1); i++)
 		run_one(series, FAULT_SHORT, lengths[i]);
 }
 
@@ -235,7 +238,7 @@ run_series(const struct fault_command *command, enum fault_calls calls)
 		return;
 	}
 	if (series.reference.made) {
-		if (all) {
+		if (step) {
 			run_each(&series, FAULT_ONCE);
 			run_each(&series, FAULT_ONWARDS);
 		} else {
@@ -347,7 +350,8 @@ main(int argc, char **argv)
 
 	folder_of(source, "top_srcdir");
 	folder_of(build, "top_builddir");
-	all = extent && !strcmp(extent, "all");
+	if (extent)
+		step = strcmp(extent, "all") ? strtoull(extent, NULL, 10) : 1;
 	set_path(build);
 	if (!fault_setup(path_in(program, build, "memreplay"),
 		    path_in(library, build, "tests/.libs/libfault.so")) ||
