@@ -6,6 +6,7 @@
 . "${top_srcdir:=.}/tests/tap.sh"
 : "${top_builddir:=.}"
 memreplay=$(cd "$top_builddir" && pwd)/memreplay
+hasty=$(cd "$top_builddir" && pwd)/tests/.libs/libhasty.so
 
 if [ ! -e "$top_builddir/.libs/memreplay-mpi.so" ]; then
 	echo "1..0 # SKIP built without MPI"
@@ -26,7 +27,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # MPI unloads modules that leak, so that none can tell whose a leak is.
-[ -z "${SANITIZE_CFLAGS-}" ] || export ASAN_OPTIONS=detect_leaks=0
+[ -z "${SANITIZE_CFLAGS-}" ] ||
+	export ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0
 
 traces=$(cd "$top_srcdir/traces" && pwd)
 cp "$top_srcdir/tests/corpus/bad-free-twice.jsonl" "$work/bad.jsonl"
@@ -67,6 +69,18 @@ same_picture() {
 speeds() {
 	grep -c 'rank [01] on .* units in .* events read, ' err | grep -qx 2 &&
 		grep -q 'all 2 ranks: 48 units in ' err
+}
+
+# Rank 0 shows them on the terminal of mpirun, wherever its own output goes; its clock
+# is one on which all takes more than a second.
+progress() {
+	script -qec "mpirun -n 2 env LD_PRELOAD=$hasty $memreplay sweep --jobs=1 $grid \
+		@list >got 2>err" shown </dev/null >/dev/null || return
+	tr '\r' '\n' <shown |
+		grep '^\[#*-* *\] *[0-9]* %, .* left, [0-9]* of 48 units by 2 ranks' |
+		sort -u >bars
+	[ "$(wc -l <bars)" -gt 1 ] && grep -q '^\[#*\] 100 %, .* left, 48 of 48 ' bars &&
+		cmp grid.csv got && ! grep -q ' left, ' err
 }
 
 broken() {
@@ -140,6 +154,11 @@ not_linked() {
 ok "one process of mpirun is one process" same_grid 1 --jobs=1
 ok "two do the same" same_grid 2 --jobs=1
 ok "and tell how fast they were" speeds
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+	ok "and show how far they are" progress
+else
+	skip "and show how far they are" "no pseudo terminal, or no program script"
+fi
 ok "four do, of two threads each" same_grid 4 --jobs=2
 ok "JSON, at limits that bend" same sweep --format=json @list
 ok "limits that depend on each other" same sweep --limits=exact --resolution=8M \

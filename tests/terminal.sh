@@ -31,6 +31,12 @@ import time
 
 program = os.path.realpath(sys.argv[1])
 top = os.path.realpath(sys.argv[2])
+try:
+    for end in pty.openpty():
+        os.close(end)
+except OSError as error:
+    print("1..0 # SKIP no pseudo terminal can be opened:", error.strerror or error)
+    sys.exit(0)
 # a clock on which all that is looked at takes more than a second
 HASTE = {"LD_PRELOAD": os.path.realpath(sys.argv[3]),
          "ASAN_OPTIONS": "verify_asan_link_order=0:"
