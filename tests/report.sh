@@ -12,6 +12,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 trace=$top_srcdir/traces/mlp_train.mrt.gz
 other=$top_srcdir/traces/limits.mrt.gz
+snapshot=$top_srcdir/traces/toy_torch.pickle.gz
 
 # Without gnuplot: says which package has it, and leaves no file.
 without() {
@@ -29,6 +30,9 @@ ok "no gnuplot: report" without report -o page.html "$trace"
 ok "no gnuplot: report of segments" without report -p torch-cuda -o page.html "$trace"
 ok "no gnuplot: sweep" without sweep --plot=a.svg "$trace"
 ok "no gnuplot: simulate" without simulate --plot=a.svg "$trace"
+ok "no gnuplot: simulate, PyTorch" without simulate -p torch-cuda --plot=a.svg "$trace"
+ok "no gnuplot: simulate of a snapshot" without simulate -p torch-cuda --plot=a.svg \
+	"$snapshot"
 ok "a picture whose format is not told" refused sweep --plot=a.gif "$trace"
 ok "another" refused simulate --plot=svg "$trace"
 ok "a page that goes nowhere" refused report "$trace"
@@ -64,6 +68,25 @@ done
 for figure in course time rates sizes bytes lifetimes ages; do
 	ok "simulate draws $figure" pictures svg simulate --figure=$figure
 done
+
+# From the left of a wide picture on: what is no grid and no axis.
+curves() {
+	grep -o 'M66\.00,[0-9.]* L68\..*' "$1" | sort -u
+}
+
+# A snapshot's picture is that of its page, and a trace's the same from anywhere.
+torch_pictures() {
+	(trace=$snapshot && pictures svg simulate --alloc-conf=) || return
+	pictures png simulate -p torch-cuda || return
+	"$memreplay" simulate -p torch-cuda --plot=b.png - <"$trace" >/dev/null || return
+	cmp a.png b.png || return
+	"$memreplay" report -p torch-cuda -o page.html "$snapshot" || return
+	"$memreplay" simulate -p torch-cuda --plot=a.svg "$snapshot" >/dev/null || return
+	curves a.svg >lines
+	curves page.html | comm -13 - lines >others
+	[ "$(wc -l <lines)" -eq 3 ] && [ ! -s others ]
+}
+ok "simulate draws PyTorch's memory, as its page does" torch_pictures
 
 same_page() {
 	"$memreplay" report -o one.html "$trace" "$other" || return

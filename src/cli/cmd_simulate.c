@@ -60,7 +60,6 @@ static const struct mr_option own_rows[] = {
 		.help = "accepted for the sake of scripts; one trace under one policy is "
 			"one core's work"},
 	{MR_OPTION_TEXT, 0, "plot", "FILE", .offset = offsetof(struct own_options, plot),
-		.of_cache = true,
 		.help = "also draw a picture, by gnuplot; FILE ends in .svg, .png or "
 			".pdf"},
 	{MR_OPTION_CHOICE, 0, "figure", "NAME", "course", .choices = mr_picture_name,
@@ -87,6 +86,7 @@ struct feed {
 	struct mr_detail *detail;       /* of the first reading */
 	struct mr_diagnosis *diagnosis; /* of the second */
 	struct mr_watch *watch;         /* around detail, for a picture; or NULL */
+	struct mr_torch_case *kept;     /* for a picture under PyTorch's rules; or NULL */
 	struct mr_clear_at clear;
 };
 
@@ -94,6 +94,9 @@ static enum mr_status
 carry_out(struct feed *feed, const struct mr_event *events, size_t count,
 	struct mr_error *err)
 {
+	for (size_t i = 0; feed->kept && i < count; i++)
+		if (mr_torch_case_add(feed->kept, &events[i], err))
+			return err->status;
 	if (feed->watch)
 		return mr_watch_run(feed->watch, events, count, err);
 	if (feed->detail)
@@ -263,30 +266,50 @@ draw(struct mr_saving *saving, const struct mr_source *input,
 	return status;
 }
 
+/* Starts what is to see the first reading, and the picture of it, if one is wanted. */
+static int
+begin(struct feed *feed, struct mr_saving *saving, struct mr_source *input,
+	const struct mr_setup *setup, const struct options *options)
+{
+	const char *plot = options->own.plot;
+	enum mr_status st;
+	int status;
+
+	if (plot && (status = mr_saving_open(saving, plot)))
+		return status;
+	if (plot && !feed->kept)
+		st = mr_watch_new(
+			&feed->watch, &setup->policy, setup->keep_limits, &input->err);
+	else
+		st = mr_detail_new(
+			&feed->detail, &setup->policy, setup->keep_limits, &input->err);
+	if (!st && feed->watch)
+		feed->detail = feed->watch->detail;
+	return st ? mr_source_failed(input) : MR_EXIT_DONE;
+}
+
 static int
 run_trace(struct mr_source *input, const struct options *options,
 	const struct mr_expects *expects)
 {
 	struct feed feed = {.clear.phase = options->own.clear_at};
+	struct mr_torch_case kept = {0};
 	struct mr_saving saving = {0};
 	struct mr_setup setup;
-	enum mr_status st;
-	int status = MR_EXIT_DONE;
+	int status;
 
 	if (mr_setup_make(&setup, &options->policy, &options->limits,
 		    mr_reader_header(input->reader), &input->err))
 		return mr_source_failed(input);
-	if (options->own.plot && (status = mr_saving_open(&saving, options->own.plot)))
-		return status;
-	if (options->own.plot)
-		st = mr_watch_new(
-			&feed.watch, &setup.policy, setup.keep_limits, &input->err);
-	else
-		st = mr_detail_new(
-			&feed.detail, &setup.policy, setup.keep_limits, &input->err);
-	if (!st && feed.watch)
-		feed.detail = feed.watch->detail;
-	status = st ? mr_source_failed(input) : mr_source_each(input, take, &feed);
+	if (options->own.plot && mr_policy_is_torch(&setup.policy))
+		feed.kept = &kept;
+	status = begin(&feed, &saving, input, &setup, options);
+	if (!status)
+		status = mr_source_each(input, take, &feed);
+	if (!status && feed.kept)
+		status = mr_torch_draw(&kept, &setup.policy,
+			(enum mr_torch_start)options->torch.start, &saving,
+			options->own.plot);
 	if (!status && feed.watch)
 		status = draw(&saving, input, &setup, feed.watch, options);
 	if (!status)
@@ -295,6 +318,7 @@ run_trace(struct mr_source *input, const struct options *options,
 		mr_watch_free(feed.watch);
 	else
 		mr_detail_free(feed.detail);
+	mr_torch_case_fini(&kept);
 	mr_saving_abort(&saving);
 	return status;
 }
@@ -343,6 +367,7 @@ run(const struct mr_command *self, int argc, char **argv)
 					.format = &options.format,
 					.expect = &options.expect,
 					.start = (enum mr_torch_start)options.torch.start,
+					.plot = options.own.plot,
 				});
 	if (mr_expects_parse(&expects, &options.expect, true, &err) ||
 		mr_setup_make(&unused, &options.policy, &options.limits, NULL, &err))

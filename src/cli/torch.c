@@ -282,6 +282,7 @@ mr_torch_run_simulate(const struct mr_torch_call *call)
 	struct mr_torch_case of;
 	struct mr_torch_study study;
 	struct mr_policy policy;
+	struct mr_saving saving = {0};
 	struct mr_expects expects;
 	struct mr_doc doc = {0};
 	struct mr_error err;
@@ -289,10 +290,14 @@ mr_torch_run_simulate(const struct mr_torch_call *call)
 
 	if (!status && mr_expects_parse(&expects, call->expect, false, &err))
 		status = mr_say_refusal(call->command, &err);
+	if (!status && call->plot)
+		status = mr_saving_open(&saving, call->plot);
 	if (!status) {
 		study.settings = policy.torch;
 		status = mr_torch_study(&study, 1, &of, call, MR_STUDY_SPREAD);
 	}
+	if (!status && call->plot)
+		status = mr_torch_draw(&of, &policy, call->start, &saving, call->plot);
 	if (!status) {
 		mr_doc_add_torch_case(&doc, call->path, &of);
 		mr_doc_add_policy(&doc, &policy);
@@ -308,6 +313,7 @@ mr_torch_run_simulate(const struct mr_torch_call *call)
 	}
 	if (!status)
 		status = mr_expects_check(&expects, &study.whatif.result);
+	mr_saving_abort(&saving);
 	mr_torch_case_fini(&of);
 	return status;
 }

@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/saving.h"
 #include "cli/setup.h"
 #include "cli/source.h"
 #include "sim/torchload.h"
@@ -30,6 +31,7 @@ struct mr_torch_call {
 	const struct mr_expect_options *expect; /* NULL: the command has none */
 	enum mr_torch_start start;
 	struct mr_number device_memory; /* tune */
+	const char *plot;               /* simulate; NULL: no picture */
 	unsigned jobs;
 };
 
@@ -62,6 +64,10 @@ int mr_torch_read(struct mr_torch_case *out, const struct mr_torch_call *call);
 int mr_torch_study(struct mr_torch_study *studies, size_t count,
 	const struct mr_torch_case *of, const struct mr_torch_call *call,
 	unsigned wanted);
+
+/* Draws the course of memory, for a file of the name path. Returns an exit status. */
+int mr_torch_draw(const struct mr_torch_case *of, const struct mr_policy *policy,
+	enum mr_torch_start start, struct mr_saving *saving, const char *path);
 
 /*
  * Makes the policy: the settings recorded (of NULL: none) give way to conf

@@ -188,35 +188,17 @@ curve_key(size_t count, bool narrow)
 }
 
 enum mr_status
-mr_curve_draw(const struct mr_subject *subjects, size_t count, enum mr_plot_format format,
-	char *const *environment, char **out, size_t *length, struct mr_error *err)
+mr_drawing_draw(const struct mr_drawing *drawing, enum mr_plot_format format, char **out,
+	size_t *length, struct mr_error *err)
 {
 	struct mr_plot plot;
-	enum mr_status st = mr_plot_init(&plot, WIDE_WIDTH, WIDE_HEIGHT + CURVE_HIGHER,
-		curve_key(count, false), err);
+	enum mr_status st = mr_plot_init(
+		&plot, WIDE_WIDTH, WIDE_HEIGHT + drawing->higher, drawing->wide_key, err);
 
 	if (st)
 		return st;
-	mr_picture_curve(&plot, NULL, subjects, count);
-	st = mr_plot_draw(&plot, format, environment, out, length, err);
-	mr_plot_fini(&plot);
-	return st;
-}
-
-enum mr_status
-mr_picture_draw(const struct mr_subject *subject, enum mr_figure_kind kind,
-	enum mr_plot_format format, char *const *environment, char **out, size_t *length,
-	struct mr_error *err)
-{
-	struct shared shared = {0};
-	struct mr_plot plot;
-	enum mr_status st = mr_plot_init(&plot, WIDE_WIDTH, WIDE_HEIGHT, 1, err);
-
-	if (st)
-		return st;
-	shared_add(&shared, subject);
-	print_script(&plot, NULL, subject, kind, &shared);
-	st = mr_plot_draw(&plot, format, environment, out, length, err);
+	drawing->print(drawing->context, &plot, NULL);
+	st = mr_plot_draw(&plot, format, drawing->environment, out, length, err);
 	mr_plot_fini(&plot);
 	return st;
 }
@@ -301,6 +283,22 @@ print_subject(const void *context, struct mr_plot *plot, struct mr_numbers *numb
 	const struct panel *panel = context;
 
 	print_script(plot, numbers, panel->subject, panel->kind, panel->shared);
+}
+
+enum mr_status
+mr_picture_draw(const struct mr_subject *subject, enum mr_figure_kind kind,
+	enum mr_plot_format format, char *const *environment, char **out, size_t *length,
+	struct mr_error *err)
+{
+	struct shared shared = {0};
+	const struct panel panel = {subject, kind, &shared};
+	const struct mr_drawing drawing = {.print = print_subject,
+		.context = &panel,
+		.wide_key = 1,
+		.environment = environment};
+
+	shared_add(&shared, subject);
+	return mr_drawing_draw(&drawing, format, out, length, err);
 }
 
 /* One subject's picture: narrow alone beside others, both forms on its own. */
@@ -389,6 +387,20 @@ print_curve(const void *context, struct mr_plot *plot, struct mr_numbers *number
 	const struct mr_page *page = context;
 
 	mr_picture_curve(plot, numbers, page->subjects, page->count);
+}
+
+enum mr_status
+mr_curve_draw(const struct mr_subject *subjects, size_t count, enum mr_plot_format format,
+	char *const *environment, char **out, size_t *length, struct mr_error *err)
+{
+	const struct mr_page page = {.subjects = subjects, .count = count};
+	const struct mr_drawing drawing = {.print = print_curve,
+		.context = &page,
+		.higher = CURVE_HIGHER,
+		.wide_key = curve_key(count, false),
+		.environment = environment};
+
+	return mr_drawing_draw(&drawing, format, out, length, err);
 }
 
 enum mr_status

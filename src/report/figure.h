@@ -12,7 +12,7 @@ MR_MUST_CHECK enum mr_status mr_figure_curve(
 MR_MUST_CHECK enum mr_status mr_figures_print(
 	const struct mr_page *page, FILE *out, struct mr_error *err);
 
-/* A picture to be drawn into a page. */
+/* A picture to be drawn. */
 struct mr_drawing {
 	void (*print)(
 		const void *context, struct mr_plot *plot, struct mr_numbers *numbers);
@@ -29,6 +29,14 @@ struct mr_drawing {
  */
 MR_MUST_CHECK enum mr_status mr_drawing_print(
 	FILE *out, const struct mr_drawing *drawing, bool alone, struct mr_error *err);
+
+/*
+ * Draws its wide form alone; *out is the caller's, *length bytes and a NUL.
+ *   MR_EIO  there is no gnuplot, or it failed
+ *   MR_ENOMEM
+ */
+MR_MUST_CHECK enum mr_status mr_drawing_draw(const struct mr_drawing *drawing,
+	enum mr_plot_format format, char **out, size_t *length, struct mr_error *err);
 
 /*
  * Prints the command, and the options of its own, with each subject's options and

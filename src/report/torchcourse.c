@@ -139,6 +139,8 @@ mr_torch_course(const void *context, struct mr_plot *plot, struct mr_numbers *nu
 			", %.6g with lines lw 1.6 dt 2 lc rgb 'black' title 'device'",
 			(double)memory / y.by);
 	putc('\n', plot->script);
+	if (!numbers)
+		return;
 	mr_doc_begin(&numbers->doc, "course", 5);
 	for (size_t i = 0; i < rows.count; i++) {
 		struct mr_torch_stretch part = part_at(&rows, i);

@@ -190,7 +190,7 @@ print_memory(const struct mr_torch_page *page, FILE *out, struct mr_error *err)
 		mr_count_print(event, page->peak->event));
 	st = mr_drawing_print(out, &course, true, err);
 	fputs("</div></div>\n", out);
-	fold_command(page, out, "simulate", "");
+	fold_command(page, out, "simulate", " --plot=course.svg");
 	fputs("</figure>\n<figure id=\"figure-fragmentation\"><figcaption>"
 	      "<h3>Fragmentation</h3><p>The share of reserved memory that is not "
 	      "allocated.</p></figcaption><div class=\"plots one\">"

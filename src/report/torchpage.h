@@ -33,7 +33,8 @@ MR_MUST_CHECK enum mr_status mr_torch_page_print(
 
 /*
  * The pictures that gnuplot draws for it, as report/figure.h takes them: memory,
- * and fragmentation, over events. context is the page.
+ * and fragmentation, over events. context is the page; the first of them needs no
+ * more of it than of, policy and peak, and takes numbers that are NULL.
  */
 void mr_torch_course(
 	const void *context, struct mr_plot *plot, struct mr_numbers *numbers);

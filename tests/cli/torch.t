@@ -95,8 +95,8 @@ $ memreplay simulate --alloc-conf= --cache-limit=1M $top_srcdir/traces/toy_torch
 !~ --help
 ? 2
 
-$ memreplay simulate --policy=torch-cuda --plot=x.svg small.jsonl
-! memreplay: simulate: --plot means nothing under PyTorch's rules
+$ memreplay simulate --policy=torch-cuda --figure=time small.jsonl
+! memreplay: simulate: --figure means nothing under PyTorch's rules
 !~ --help
 ? 2
 
