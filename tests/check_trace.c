@@ -13,6 +13,7 @@
 #include "kit.h"
 #include "suite.h"
 #include "trace/event.h"
+#include "trace/slots.h"
 
 #define JSON_LARGEST (UINT64_C(1) << 53)
 #define MANY         40000 /* events: more than two blocks */
@@ -431,6 +432,52 @@ START_TEST(manual_tells_the_truth)
 }
 END_TEST
 
+/* 1 / GOLDEN_RATIO of the table: small multiples of it have one home. */
+#define CHOSEN UINT64_C(0xf1de83e19937733d)
+
+/* Places taken in a row, at most. */
+static size_t
+longest_run(const struct mr_slots *slots)
+{
+	size_t longest = 0, run = 0;
+
+	for (size_t i = 0; i <= slots->mask; i++) {
+		run = slots->table[i].slot == MR_SLOT_NONE ? 0 : run + 1;
+		longest = run > longest ? run : longest;
+	}
+	return longest;
+}
+
+/* Ids that are chosen to have one home must not make every search go past them all. */
+START_TEST(chosen_ids_do_not_crowd)
+{
+	const uint32_t count = 20000;
+	struct mr_slots slots;
+	uint32_t slot;
+
+	ck_assert_int_eq(mr_slots_init(&slots, NULL), MR_OK);
+	for (uint32_t i = 0; i < count; i++) {
+		ck_assert_int_eq(mr_slots_add(&slots, &slot, i * CHOSEN, NULL), MR_OK);
+		ck_assert_uint_eq(slot, i);
+	}
+	ck_assert_uint_eq(longest_run(&slots), MR_SLOT_PROBES);
+	for (uint32_t i = 0; i < count; i++)
+		ck_assert(mr_slots_find(&slots, &slot, i * CHOSEN) && slot == i);
+	ck_assert(!mr_slots_find(&slots, &slot, count * CHOSEN));
+
+	/* what is freed in the table does not hide what is in the tree */
+	for (uint32_t i = 0; i < count; i += 2)
+		ck_assert(mr_slots_remove(&slots, &slot, i * CHOSEN) && slot == i);
+	for (uint32_t i = 0; i < count; i++)
+		ck_assert_int_eq(mr_slots_find(&slots, &slot, i * CHOSEN), i % 2);
+	ck_assert_int_eq(mr_slots_add(&slots, &slot, 0, NULL), MR_OK);
+	ck_assert(!mr_slots_remove(&slots, &slot, 2 * CHOSEN));
+	ck_assert(mr_slots_remove(&slots, &slot, 0));
+	ck_assert_uint_eq(slots.live, count / 2);
+	mr_slots_fini(&slots);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -449,6 +496,7 @@ main(void)
 	tcase_add_test(tcase, manual_tells_the_truth);
 	tcase_add_loop_test(tcase, help_changes_nothing, 0, 2);
 	tcase_add_test(tcase, slots_are_those_of_live_blocks);
+	tcase_add_test(tcase, chosen_ids_do_not_crowd);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace/slots.h"
 
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,48 @@
 
 #define FIRST_PLACES_LOG2 10
 #define GOLDEN_RATIO      UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / phi */
+
+/* --- the tree */
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct mr_slot_entry *left = a, *right = b;
+
+	return (left->id > right->id) - (left->id < right->id);
+}
+
+static struct mr_slot_entry *
+find_crowded(const struct mr_slots *slots, uint64_t id)
+{
+	const struct mr_slot_entry wanted = {.id = id};
+	void *node = tfind(&wanted, &slots->crowded, compare);
+
+	return node ? *(struct mr_slot_entry **)node : NULL;
+}
+
+static enum mr_status
+add_crowded(struct mr_slots *slots, uint64_t id, uint32_t slot, struct mr_error *err)
+{
+	struct mr_slot_entry *entry = malloc(sizeof(*entry));
+
+	if (entry) {
+		*entry = (struct mr_slot_entry){id, slot};
+		if (tsearch(entry, &slots->crowded, compare))
+			return MR_OK;
+	}
+	free(entry);
+	return mr_fail_memory(err);
+}
+
+static void
+remove_crowded(struct mr_slots *slots, struct mr_slot_entry *entry)
+{
+	tdelete(entry, &slots->crowded, compare);
+	free(entry);
+}
+
+/* --- the table */
 
 static size_t
 home(const struct mr_slots *slots, uint64_t id)
@@ -41,19 +84,41 @@ mr_slots_init(struct mr_slots *slots, struct mr_error *err)
 void
 mr_slots_fini(struct mr_slots *slots)
 {
+	while (slots->crowded)
+		remove_crowded(slots, *(struct mr_slot_entry **)slots->crowded);
 	free(slots->table);
 	free(slots->free);
 }
 
-static void
-insert(struct mr_slots *slots, uint64_t id, uint32_t slot)
+static enum mr_status
+insert(struct mr_slots *slots, uint64_t id, uint32_t slot, struct mr_error *err)
 {
 	size_t at = home(slots, id);
 
-	while (slots->table[at].slot != MR_SLOT_NONE)
+	for (int probe = 0; probe < MR_SLOT_PROBES; probe++) {
+		if (slots->table[at].slot == MR_SLOT_NONE) {
+			slots->table[at] = (struct mr_slot_entry){id, slot};
+			return MR_OK;
+		}
 		at = (at + 1) & slots->mask;
-	slots->table[at].id = id;
-	slots->table[at].slot = slot;
+	}
+	return add_crowded(slots, id, slot, err);
+}
+
+/* What holds the id, in the table or in the tree; NULL: it is not live. */
+static struct mr_slot_entry *
+look(const struct mr_slots *slots, uint64_t id)
+{
+	size_t at = home(slots, id);
+
+	for (int probe = 0; probe < MR_SLOT_PROBES; probe++) {
+		if (slots->table[at].slot == MR_SLOT_NONE)
+			break;
+		if (slots->table[at].id == id)
+			return &slots->table[at];
+		at = (at + 1) & slots->mask;
+	}
+	return slots->crowded ? find_crowded(slots, id) : NULL;
 }
 
 static enum mr_status
@@ -62,17 +127,18 @@ grow_table(struct mr_slots *slots, struct mr_error *err)
 	struct mr_slot_entry *old = slots->table;
 	struct mr_slot_entry *larger = new_table(64 - slots->shift + 1);
 	size_t old_places = slots->mask + 1;
+	enum mr_status st = MR_OK;
 
 	if (!larger)
 		return mr_fail_memory(err);
 	slots->table = larger;
 	slots->mask = slots->mask * 2 + 1;
 	slots->shift--;
-	for (size_t i = 0; i < old_places; i++)
+	for (size_t i = 0; i < old_places && !st; i++)
 		if (old[i].slot != MR_SLOT_NONE)
-			insert(slots, old[i].id, old[i].slot);
+			st = insert(slots, old[i].id, old[i].slot, err);
 	free(old);
-	return MR_OK;
+	return st;
 }
 
 /* Keeps room on the stack for every slot there is, so that free cannot fail. */
@@ -112,9 +178,8 @@ mr_slots_add(struct mr_slots *slots, uint32_t *slot, uint64_t id, struct mr_erro
 		if (st)
 			return st;
 	}
-	insert(slots, id, *slot);
 	slots->live++;
-	return MR_OK;
+	return insert(slots, id, *slot, err);
 }
 
 /* Empties a place by moving back what stands behind it only because of it. */
@@ -126,6 +191,9 @@ close_gap(struct mr_slots *slots, size_t gap)
 	for (;;) {
 		at = (at + 1) & slots->mask;
 		if (slots->table[at].slot == MR_SLOT_NONE)
+			break;
+		/* from there on no home is as far back as the gap */
+		if (((at - gap) & slots->mask) >= MR_SLOT_PROBES)
 			break;
 		/* stays if its home lies cyclically in (gap, at] */
 		if (((at - home(slots, slots->table[at].id)) & slots->mask) <
@@ -140,27 +208,27 @@ close_gap(struct mr_slots *slots, size_t gap)
 bool
 mr_slots_remove(struct mr_slots *slots, uint32_t *slot, uint64_t id)
 {
-	size_t at = home(slots, id);
+	struct mr_slot_entry *entry = look(slots, id);
+	size_t at;
 
-	for (; slots->table[at].slot != MR_SLOT_NONE; at = (at + 1) & slots->mask) {
-		if (slots->table[at].id != id)
-			continue;
-		*slot = slots->table[at].slot;
+	if (!entry)
+		return false;
+	*slot = entry->slot;
+	at = ((uintptr_t)entry - (uintptr_t)slots->table) / sizeof(*entry);
+	if (at <= slots->mask)
 		close_gap(slots, at);
-		slots->free[slots->free_count++] = *slot;
-		slots->live--;
-		return true;
-	}
-	return false;
+	else
+		remove_crowded(slots, entry);
+	slots->free[slots->free_count++] = *slot;
+	slots->live--;
+	return true;
 }
 
 bool
 mr_slots_find(const struct mr_slots *slots, uint32_t *slot, uint64_t id)
 {
-	size_t at = home(slots, id);
+	const struct mr_slot_entry *entry = look(slots, id);
 
-	while (slots->table[at].slot != MR_SLOT_NONE && slots->table[at].id != id)
-		at = (at + 1) & slots->mask;
-	*slot = slots->table[at].slot;
-	return *slot != MR_SLOT_NONE;
+	*slot = entry ? entry->slot : MR_SLOT_NONE;
+	return entry;
 }

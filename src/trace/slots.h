@@ -20,13 +20,17 @@ struct mr_slot_entry {
 #define MR_SLOT_NONE UINT32_MAX
 
 /*
- * Open addressing with linear probing: an entry stands at or behind its home,
- * with no empty place between. At most half of the places are taken.
+ * Open addressing with linear probing: an entry stands at or behind its home, less
+ * than MR_SLOT_PROBES places, with no empty place between. At most half of the places
+ * are taken. Ids that find no place there go to a tree: without those that are chosen
+ * to collide it is empty, and with them a search still takes logarithmic time.
  */
+#define MR_SLOT_PROBES 128
 struct mr_slots {
 	struct mr_slot_entry *table;
 	size_t mask;    /* places - 1, a power of two less one */
 	unsigned shift; /* 64 - log2(places) */
+	void *crowded;  /* the tree, of tsearch() */
 	size_t live;
 	uint32_t used;  /* slots handed out so far: 1 + the largest */
 	uint32_t *free; /* stack of slots to hand out again */
@@ -40,7 +44,7 @@ void mr_slots_fini(struct mr_slots *slots);
 
 /*
  * Gives the id, which must not be live, a slot.
- *   MR_ENOMEM
+ *   MR_ENOMEM  ids may be lost, and all that is left is mr_slots_fini()
  */
 MR_MUST_CHECK enum mr_status mr_slots_add(
 	struct mr_slots *slots, uint32_t *slot, uint64_t id, struct mr_error *err);
