@@ -136,16 +136,25 @@ stops(enum fault_calls calls, const void *caller)
 	return true;
 }
 
-#define HOOK(type, name, parameters, arguments, calls, failure, how)                     \
+#define HOOK_OF(type, name, symbol, parameters, arguments, calls, failure, how)          \
 	VISIBLE type name parameters                                                     \
 	{                                                                                \
 		static type(*next) parameters;                                           \
                                                                                          \
-		find(&next, #name);                                                      \
+		find(&next, symbol);                                                     \
 		if (how(calls, CALLER))                                                  \
 			return failure;                                                  \
 		return next arguments;                                                   \
 	}
+#define HOOK(type, name, ...) HOOK_OF(type, name, #name, __VA_ARGS__)
+
+/* Where offsets in files have 64 bits by request, the headers mean other functions. */
+#if defined(_FILE_OFFSET_BITS) && _FILE_OFFSET_BITS == 64
+#define WITH_OFFSETS(name) name "64"
+#else
+#define WITH_OFFSETS(name) name
+#endif
+#define FILE_HOOK(type, name, ...) HOOK_OF(type, name, WITH_OFFSETS(#name), __VA_ARGS__)
 
 /* --- memory */
 
@@ -271,7 +280,8 @@ aligned_alloc(size_t align, size_t size)
 	return note(next_memory.aligned_alloc(align, size), CALLER);
 }
 
-HOOK(void *, mmap, (void *at, size_t size, int prot, int flags, int fd, off_t offset),
+FILE_HOOK(void *, mmap,
+	(void *at, size_t size, int prot, int flags, int fd, off_t offset),
 	(at, size, prot, flags, fd, offset), FAULT_MAP, MAP_FAILED, fails)
 
 VISIBLE void *
@@ -342,7 +352,7 @@ pread(int fd, void *to, size_t length, off_t offset)
 {
 	static ssize_t (*next)(int, void *, size_t, off_t);
 
-	find(&next, "pread");
+	find(&next, WITH_OFFSETS("pread"));
 	change(fd, CALLER);
 	if (stops(FAULT_READ, CALLER))
 		return -1;
@@ -367,8 +377,8 @@ write(int fd, const void *from, size_t length)
 
 HOOK(ssize_t, send, (int fd, const void *from, size_t length, int flags),
 	(fd, from, length, flags), FAULT_WRITE, -1, fails)
-HOOK(int, ftruncate, (int fd, off_t length), (fd, length), FAULT_WRITE, -1, fails)
-HOOK(int, posix_fallocate, (int fd, off_t at, off_t length), (fd, at, length),
+FILE_HOOK(int, ftruncate, (int fd, off_t length), (fd, length), FAULT_WRITE, -1, fails)
+FILE_HOOK(int, posix_fallocate, (int fd, off_t at, off_t length), (fd, at, length),
 	FAULT_WRITE, errno, fails)
 HOOK(int, fflush, (FILE * file), (file), FAULT_WRITE, EOF, fails)
 
@@ -384,13 +394,13 @@ open(const char *path, int flags, ...)
 	va_start(more, flags);
 	mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
 	va_end(more);
-	find(&next, "open");
+	find(&next, WITH_OFFSETS("open"));
 	return fails(FAULT_OPEN, CALLER) ? -1 : next(path, flags, mode);
 }
 
-HOOK(FILE *, fopen, (const char *path, const char *mode), (path, mode), FAULT_OPEN, NULL,
-	fails)
-HOOK(FILE *, tmpfile, (void), (), FAULT_OPEN, NULL, fails)
+FILE_HOOK(FILE *, fopen, (const char *path, const char *mode), (path, mode), FAULT_OPEN,
+	NULL, fails)
+FILE_HOOK(FILE *, tmpfile, (void), (), FAULT_OPEN, NULL, fails)
 HOOK(DIR *, opendir, (const char *path), (path), FAULT_OPEN, NULL, fails)
 HOOK(int, memfd_create, (const char *name, unsigned flags), (name, flags), FAULT_OPEN, -1,
 	fails)
@@ -399,9 +409,10 @@ HOOK(int, socketpair, (int domain, int type, int protocol, int ends[2]),
 	(domain, type, protocol, ends), FAULT_OPEN, -1, fails)
 HOOK(int, dup2, (int from, int to), (from, to), FAULT_OPEN, -1, fails)
 
-HOOK(int, stat, (const char *path, struct stat *out), (path, out), FAULT_NAME, -1, fails)
-HOOK(int, fstat, (int fd, struct stat *out), (fd, out), FAULT_NAME, -1, fails)
-HOOK(int, fstatvfs, (int fd, struct statvfs *out), (fd, out), FAULT_NAME, -1, fails)
+FILE_HOOK(int, stat, (const char *path, struct stat *out), (path, out), FAULT_NAME, -1,
+	fails)
+FILE_HOOK(int, fstat, (int fd, struct stat *out), (fd, out), FAULT_NAME, -1, fails)
+FILE_HOOK(int, fstatvfs, (int fd, struct statvfs *out), (fd, out), FAULT_NAME, -1, fails)
 HOOK(int, access, (const char *path, int mode), (path, mode), FAULT_NAME, -1, fails)
 HOOK(int, rename, (const char *from, const char *to), (from, to), FAULT_NAME, -1, fails)
 HOOK(char *, realpath, (const char *path, char *out), (path, out), FAULT_NAME, NULL,
@@ -531,7 +542,7 @@ attach(const char *path, char **argv)
 
 	if (fd < 0)
 		return;
-	find(&next, "mmap");
+	find(&next, WITH_OFFSETS("mmap"));
 	map = next(NULL, sizeof(*map), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	syscall(SYS_close, fd);
 	if (map == MAP_FAILED)

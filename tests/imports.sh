@@ -98,12 +98,15 @@ elif ! LD_PRELOAD=libc_malloc_debug.so.0 true 2>&1 | wc -c | grep -qx 0; then
 else
 	ok "$tried" by_mtrace
 fi
-if [ -x "$work/program" ] && command -v heaptrack >/dev/null; then
+tried="what heaptrack records and interprets"
+if ! [ -x "$work/program" ] || ! command -v heaptrack >/dev/null; then
+	skip "$tried" "heaptrack is not installed"
+elif [ "$(class_of "$work/program")" != "$(class_of /bin/sh)" ]; then
+	skip "$tried" "the system's heaptrack is of another word size"
+else
 	ok "what heaptrack records" raw
 	ok "what heaptrack interprets" interpreted
 	ok "what heaptrack packs" packed
-else
-	skip "what heaptrack records and interprets" "heaptrack is not installed"
 fi
 if [ -d "$public" ]; then
 	ok "$public: minimalloc A" published minimalloc_A.csv 154 1048576

@@ -131,13 +131,10 @@ compiler() {
 	done
 }
 
-# The class of an ELF file: programs of another load no recorder of ours.
-class_of() {
-	od -An -tu1 -j4 -N1 "$1"
-}
 class=$(class_of "$top_builddir/.libs/memreplay-record.so")
 
-# As ok, for programs of the system: its shell is of the class of all of them.
+# As ok, for programs of the system: its shell is of the class of all of them, and
+# those of another load no recorder of ours.
 system() {
 	if [ "$(class_of /bin/sh)" = "$class" ]; then
 		ok "$@"

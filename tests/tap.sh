@@ -27,6 +27,11 @@ skip() {
 	echo "ok $tap_count - $1 # SKIP $2"
 }
 
+# The class of an ELF file: a program loads objects of its own class only.
+class_of() {
+	od -An -tu1 -j4 -N1 "$1"
+}
+
 # The plan; ends the script. A script without a case is broken.
 end_tests() {
 	[ "$tap_count" -gt 0 ] || {
