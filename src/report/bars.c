@@ -4,8 +4,6 @@
 
 #include "base/units.h"
 
-#define PARTS 5 /* of a bar, at most */
-
 struct part {
 	const char *name; /* in the legend */
 	const char *ink;
