@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "limits.h"
 #include "memreplay/sim.h"
 #include "oracle.h"
 #include "rules.h"
@@ -100,34 +101,22 @@ END_TEST
 
 /* A run of its own at another limit, by the model, must be the same. */
 static void
-expect_same_at(uint64_t limit, const struct situation *row, const struct mr_event *events,
+expect_same_at(uint64_t limit, const struct situation *row, struct mr_event *items,
 	const struct oracle *oracle)
 {
+	const struct events events = {.items = items, .count = EVENTS};
 	struct mr_policy policy = rules_policy(row->policy);
-	struct mr_result got, want = *oracle_result(oracle);
-	struct oracle *other;
-	const char *differs;
+	const char *differs = limits_model_differs(
+		&events, &policy, row->keep_limits, limit, oracle_result(oracle));
 
-	policy.cache_limit = limit;
-	other = oracle_new(&policy, row->keep_limits);
-	for (int i = 0; i < EVENTS; i++)
-		oracle_step(other, &events[i]);
-	got = *oracle_result(other);
-	/* these two are relative to the limit */
-	if (!want.limit_changes)
-		got.max_overshoot_bytes = want.max_overshoot_bytes;
-	if (!want.limit_changes)
-		got.cache_limit = want.cache_limit;
-	differs = oracle_difference(&got, &want);
 	ck_assert_msg(!differs, "%s: %s is not the same at %" PRIu64, row->name, differs,
 		limit);
-	oracle_free(other);
 }
 
 /* At both ends of the range, and somewhere in it. */
 static void
 expect_range(const struct mr_sim *sim, const struct situation *row,
-	const struct mr_event *events, const struct oracle *oracle, struct walk *walk)
+	struct mr_event *events, const struct oracle *oracle, struct walk *walk)
 {
 	uint64_t from, to;
 

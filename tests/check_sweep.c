@@ -6,39 +6,17 @@
  */
 
 #include <check.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "memreplay/sim.h"
+#include "limits.h"
 #include "memreplay/sweep.h"
 #include "memreplay/tune.h"
-#include "oracle.h"
 #include "sim/sweep.h"
 #include "suite.h"
 #include "walk.h"
-
-#define MOST_POLICIES 16
-
-struct events {
-	struct mr_event *items;
-	size_t count;
-	size_t next; /* for the sweep */
-	struct mr_policy policies[MOST_POLICIES];
-	size_t policy_count;
-};
-
-static enum mr_status
-next_event(void *context, struct mr_event *event, struct mr_error *err)
-{
-	struct events *events = context;
-
-	(void)err;
-	if (events->next == events->count)
-		return MR_END;
-	*event = events->items[events->next++];
-	return MR_OK;
-}
 
 static struct mr_policy
 cpu_policy(void)
@@ -113,47 +91,18 @@ sweep(struct events *events, const struct mr_sweep_options *options)
 	ck_assert_int_eq(mr_sweep_new_grid(&sweep, events->policies, events->policy_count,
 				 options, NULL),
 		MR_OK);
-	ck_assert_int_eq(mr_sweep_run(sweep, next_event, events, NULL), MR_OK);
+	ck_assert_int_eq(mr_sweep_run(sweep, events_next, events, NULL), MR_OK);
 	return sweep;
-}
-
-/* Whether a single run at limit is what the point says. */
-static void
-check_at(const struct events *events, uint64_t limit, const struct mr_point *point)
-{
-	struct mr_policy policy = events->policies[point->policy];
-	struct mr_result single, swept = point->result;
-	struct mr_sim *sim;
-	uint64_t from, to;
-
-	policy.cache_limit = limit;
-	ck_assert_int_eq(mr_sim_new(&sim, &policy, false, NULL), MR_OK);
-	ck_assert_int_eq(mr_sim_run(sim, events->items, events->count, NULL), MR_OK);
-	mr_sim_result(sim, &single);
-	mr_sim_valid_range(sim, &from, &to);
-	mr_sim_free(sim);
-	ck_assert_uint_eq(from, point->valid_from);
-	ck_assert_uint_eq(to, point->valid_to);
-	if (limit != point->cache_limit)
-		swept.max_overshoot_bytes = single.max_overshoot_bytes;
-	swept.cache_limit = limit;
-	ck_assert_msg(!oracle_difference(&single, &swept),
-		"limit %llu of point %llu: %s differs", (unsigned long long)limit,
-		(unsigned long long)point->cache_limit,
-		oracle_difference(&single, &swept));
 }
 
 static void
 check_point(const struct events *events, const struct mr_point *point)
 {
-	ck_assert_uint_le(point->valid_from, point->cache_limit);
-	ck_assert(
-		point->cache_limit < point->valid_to || point->valid_to == MR_UNLIMITED);
-	check_at(events, point->cache_limit, point);
-	check_at(events, point->valid_from, point);
-	check_at(events,
-		point->valid_to == MR_UNLIMITED ? MR_UNLIMITED : point->valid_to - 1,
-		point);
+	uint64_t limit;
+	const char *differs = limits_point_differs(events, point, &limit);
+
+	ck_assert_msg(!differs, "limit %" PRIu64 " of point %" PRIu64 ": %s differs",
+		limit, point->cache_limit, differs);
 }
 
 static const struct mr_point *
@@ -282,7 +231,8 @@ START_TEST(sizes_are_forgotten)
 	ck_assert_int_eq(mr_sweep_points(swept, &points, &count, NULL), MR_OK);
 	ck_assert_uint_eq(count, 3);
 	for (size_t i = 0; i < count; i++)
-		check_at(&events, points[i].cache_limit, &points[i]);
+		ck_assert_ptr_null(
+			limits_run_differs(&events, points[i].cache_limit, &points[i]));
 	ck_assert_uint_gt(points[2].result.hits, 0);
 	mr_sweep_free(swept);
 	free(events.items);

@@ -21,6 +21,13 @@ struct input {
 	char name[256];
 };
 
+/* Of a target with one name it is "any". */
+static const char *
+variant_at(size_t index)
+{
+	return fuzz_variant ? fuzz_variant(index) : index ? NULL : "any";
+}
+
 static int
 only_files(const struct dirent *entry)
 {
@@ -86,12 +93,13 @@ main(int argc, char **argv)
 	(void)argv;
 	snprintf(folder, sizeof(folder), "%s/%s", top ? top : ".", fuzz_folder);
 	count = scandir(folder, &entries, only_files, alphasort);
-	for (size_t v = 0; count > 0 && (variant = fuzz_variant(v)); v++) {
+	for (size_t v = 0; count > 0 && (variant = variant_at(v)); v++) {
 		char **arguments = names;
 		int argument_count = 1;
 
 		snprintf(name, sizeof(name), "fuzz-%s", variant);
-		LLVMFuzzerInitialize(&argument_count, &arguments);
+		if (LLVMFuzzerInitialize)
+			LLVMFuzzerInitialize(&argument_count, &arguments);
 		for (int i = 0; i < count; i++) {
 			struct input input;
 

@@ -4,8 +4,7 @@
 
 /*
  * What a fuzz target is to libFuzzer, and to driver.c, which stands in for it:
- * a call with the command line, and a call for each input. It aborts when
- * something is not as it must be.
+ * a call for each input. It aborts when something is not as it must be.
  */
 
 #include <stddef.h>
@@ -27,11 +26,14 @@ fuzz_fail(const char *what, const char *wrong)
 			fuzz_fail(__func__, #condition);                                 \
 	} while (0)
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The ends of the target's name that it knows, by index; NULL past the last. */
-const char *fuzz_variant(size_t index);
+/*
+ * These two only a target has that does different things under different names: the
+ * call with its name, and the ends of it that it knows, by index; NULL past the last.
+ */
+__attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
+__attribute__((weak)) const char *fuzz_variant(size_t index);
 
 /* The inputs that are kept: a folder of the source tree. */
 extern const char *const fuzz_folder;

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # fuzz.sh TARGETS FLAG...: builds the fuzz targets with clang and FLAGs, and runs
-# each of TARGETS (alloc-any, torch-any, read-any, read-FORMAT, ...; empty: all) for $TIME seconds in
-# fuzz/ of the working directory. What is found is left there as
+# each of TARGETS (alloc-any, sim-any, torch-any, read-any, read-FORMAT, ...; empty:
+# all) for $TIME seconds in fuzz/ of the working directory. What is found is left there as
 # TARGET-crash-*, -timeout-* or -oom-*; inputs that reach new code are kept in
 # fuzz/TARGET. Called by `make fuzz`.
 
@@ -36,7 +36,7 @@ build() {
 
 # All there is: the names that the targets know.
 all_targets() {
-	echo alloc-any torch-any read-any
+	echo alloc-any sim-any torch-any read-any
 	sed -n 's/^	row("\([a-z-]*\)".*/read-\1/p' "$srcdir/src/trace/format.c"
 }
 
@@ -48,7 +48,7 @@ run() {
 	seeds=$srcdir/tests/corpus
 	[ "${1%%-*}" = read ] || seeds=$srcdir/tests/fuzz/${1%%-*}
 	echo "=== $1"
-	"$program" -max_total_time="$TIME" -timeout=60 -rss_limit_mb=1024 \
+	"$program" -max_total_time="$TIME" -timeout=300 -rss_limit_mb=1024 \
 		-malloc_limit_mb=256 -max_len=65536 -artifact_prefix="fuzz/$1-" \
 		-print_final_stats=1 -verbosity=0 \
 		"fuzz/$1" "$seeds" 2>"fuzz/$1.log"

@@ -5,40 +5,20 @@
  * asked of the device, addresses, counters, and its own invariants.
  */
 #include "../torchtrial.h"
+#include "bytes.h"
 #include "fuzz.h"
 
-/* What is left of the input; it ends in zeros. */
-struct bytes {
-	const uint8_t *at;
-	const uint8_t *end;
-};
-
 const char *const fuzz_folder = "tests/fuzz/torch";
-
-const char *
-fuzz_variant(size_t index)
-{
-	return index ? NULL : "any";
-}
-
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
 
 /* As many bytes as the end needs. */
 static uint64_t
 draw(void *context, uint64_t end)
 {
-	struct bytes *bytes = context;
-	uint64_t value = 0;
+	size_t count = 0;
 
-	for (uint64_t top = end - 1; top && bytes->at < bytes->end; top >>= 8)
-		value = value << 8 | *bytes->at++;
-	return value % end;
+	for (uint64_t top = end - 1; top; top >>= 8)
+		count++;
+	return take(context, count) % end;
 }
 
 static void
