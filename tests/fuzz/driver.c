@@ -18,7 +18,6 @@
 struct input {
 	uint8_t *data;
 	size_t length;
-	char name[256];
 };
 
 /* Of a target with one name it is "any". */
@@ -41,7 +40,6 @@ load(struct input *input, const char *folder, const char *name)
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	snprintf(input->name, sizeof(input->name), "%s", name);
 	file = fopen(path, "rb");
 	input->data = malloc(INPUT_MAX);
 	if (!file || !input->data)
@@ -80,44 +78,59 @@ give_copies(const struct input *input)
 	}
 }
 
-int
-main(int argc, char **argv)
+/* Gives the target all inputs of a folder; returns how many there are, or -1. */
+static int
+give_folder(const char *folder, bool copies)
 {
-	const char *top = getenv("top_srcdir"), *variant;
+	const char *top = getenv("top_srcdir");
 	struct dirent **entries;
-	char folder[2048], name[80], *names[] = {name, NULL};
-	size_t number = 0;
+	struct input input;
+	char path[2048];
+	bool loaded = true;
 	int count;
 
-	(void)argc;
-	(void)argv;
-	snprintf(folder, sizeof(folder), "%s/%s", top ? top : ".", fuzz_folder);
-	count = scandir(folder, &entries, only_files, alphasort);
-	for (size_t v = 0; count > 0 && (variant = variant_at(v)); v++) {
+	snprintf(path, sizeof(path), "%s/%s", top ? top : ".", folder);
+	count = scandir(path, &entries, only_files, alphasort);
+	for (int i = 0; i < count; i++) {
+		loaded = loaded && load(&input, path, entries[i]->d_name);
+		free(entries[i]);
+		if (!loaded)
+			continue;
+		give(input.data, input.length);
+		if (copies)
+			give_copies(&input);
+		free(input.data);
+	}
+	free(count < 0 ? NULL : entries);
+	return loaded && count > 0 ? count : -1;
+}
+
+int
+main(void)
+{
+	const char *variant;
+	char name[80], *names[] = {name, NULL};
+	size_t number = 0;
+
+	for (; (variant = variant_at(number)); number++) {
 		char **arguments = names;
-		int argument_count = 1;
+		int argument_count = 1, inputs = 0;
 
 		snprintf(name, sizeof(name), "fuzz-%s", variant);
 		if (LLVMFuzzerInitialize)
 			LLVMFuzzerInitialize(&argument_count, &arguments);
-		for (int i = 0; i < count; i++) {
-			struct input input;
+		for (size_t f = 0; fuzz_folders[f]; f++) {
+			int count = give_folder(fuzz_folders[f], !number);
 
-			if (!load(&input, folder, entries[i]->d_name)) {
-				printf("Bail out! cannot read %s\n", input.name);
+			if (count < 0) {
+				printf("Bail out! cannot read %s\n", fuzz_folders[f]);
 				return EXIT_FAILURE;
 			}
-			give(input.data, input.length);
-			if (!v)
-				give_copies(&input);
-			free(input.data);
+			inputs += count;
 		}
-		printf("ok %zu - %s: %d inputs\n", ++number, variant, count);
+		printf("ok %zu - %s: %d inputs\n", number + 1, variant, inputs);
 		fflush(stdout);
 	}
-	for (int i = 0; i < count; i++)
-		free(entries[i]);
-	free(count < 0 ? NULL : entries);
 	printf("1..%zu\n", number);
-	return number ? EXIT_SUCCESS : EXIT_FAILURE;
+	return EXIT_SUCCESS;
 }

@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 __attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
 __attribute__((weak)) const char *fuzz_variant(size_t index);
 
-/* The inputs that are kept: a folder of the source tree. */
-extern const char *const fuzz_folder;
+/* The inputs that are kept: folders of the source tree, and NULL. */
+extern const char *const fuzz_folders[];
 
 #endif

@@ -45,13 +45,14 @@ run() {
 	program=fuzz/fuzz_$1
 	ln -f "fuzz/fuzz_${1%%-*}" "$program" || return
 	mkdir -p "fuzz/$1"
-	seeds=$srcdir/tests/corpus
-	[ "${1%%-*}" = read ] || seeds=$srcdir/tests/fuzz/${1%%-*}
+	seeds=$srcdir/tests/fuzz/${1%%-*}
+	[ "${1%%-*}" = read ] && seeds="$seeds $srcdir/tests/corpus"
 	echo "=== $1"
+	# shellcheck disable=SC2086
 	"$program" -max_total_time="$TIME" -timeout=300 -rss_limit_mb=1024 \
 		-malloc_limit_mb=256 -max_len=65536 -artifact_prefix="fuzz/$1-" \
 		-print_final_stats=1 -verbosity=0 \
-		"fuzz/$1" "$seeds" 2>"fuzz/$1.log"
+		"fuzz/$1" $seeds 2>"fuzz/$1.log"
 	status=$?
 	grep -aE '^stat::(number|average|peak)|SUMMARY|not so' "fuzz/$1.log"
 	[ "$status" -eq 0 ] || echo "$1: status $status; see fuzz/$1.log"

@@ -27,7 +27,7 @@ struct run {
 	uint64_t last_id;
 };
 
-const char *const fuzz_folder = "tests/fuzz/alloc";
+const char *const fuzz_folders[] = {"tests/fuzz/alloc", NULL};
 
 static void
 check(const struct run *run)

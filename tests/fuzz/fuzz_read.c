@@ -18,7 +18,7 @@
 
 static const char *format; /* NULL: by content */
 
-const char *const fuzz_folder = "tests/corpus";
+const char *const fuzz_folders[] = {"tests/corpus", "tests/fuzz/read", NULL};
 
 const char *
 fuzz_variant(size_t index)

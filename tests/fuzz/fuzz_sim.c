@@ -26,7 +26,7 @@ struct trace {
 	uint64_t last_id;
 };
 
-const char *const fuzz_folder = "tests/fuzz/sim";
+const char *const fuzz_folders[] = {"tests/fuzz/sim", NULL};
 
 static void
 take_other(struct bytes *bytes, uint8_t op, struct mr_event *event)

@@ -8,7 +8,7 @@
 #include "bytes.h"
 #include "fuzz.h"
 
-const char *const fuzz_folder = "tests/fuzz/torch";
+const char *const fuzz_folders[] = {"tests/fuzz/torch", NULL};
 
 /* As many bytes as the end needs. */
 static uint64_t
