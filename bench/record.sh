@@ -3,7 +3,9 @@
 # What recording costs the recorded program: the same program alone, under
 # `memreplay record` and under heaptrack (if it is there), in turn, RUNS times.
 # Prints ns an event: the median and the range, what the recording adds, and the
-# ratio. The recordings lie in $TMPDIR, whose disk takes part in the result.
+# ratio; of threads, of wall time, in which they also wait for each other and for
+# cores, and of CPU time. The recordings lie in $TMPDIR, whose disk takes part in the
+# result.
 #
 #     record.sh [threads]     threads: only the rows on threads, no heaptrack
 
@@ -15,7 +17,7 @@ cd "$work" || exit 1
 ways="alone recorded"
 [ "$1" = threads ] || ! command -v heaptrack >/dev/null || ways="$ways heaptrack"
 
-# run WAY COMMAND...: the command's last line
+# run WAY COMMAND...: the command's last line, which has ns, and maybe ns of CPU time
 run() {
 	way=$1
 	shift
@@ -23,13 +25,25 @@ run() {
 	case $way in
 	alone) "$@" ;;
 	recorded) "$build/memreplay" record -o t.mrt.gz "$@" 2>said ;;
-	heaptrack) heaptrack --raw -o data "$@" 2>&1 | grep -x '[0-9][0-9.]*' ;;
+	heaptrack) heaptrack --raw -o data "$@" 2>&1 | grep -x '[0-9][0-9. ]*' ;;
 	esac | tail -n 1
 }
 
-# the median, the least and the most
+# spread FIELD: the median, the least and the most
 spread() {
-	sort -n | awk '{ of[NR] = $1 } END { print of[int((NR + 1) / 2)], of[1], of[NR] }'
+	awk -v field="$1" '{ print $field }' | sort -n |
+		awk '{ of[NR] = $1 } END { print of[int((NR + 1) / 2)], of[1], of[NR] }'
+}
+
+# report NAME FIELD: what each way took
+report() {
+	base=$(spread "$2" <alone.ns)
+	for way in $ways; do
+		spread "$2" <"$way.ns" |
+			awk -v name="$1" -v way="$way" -v base="${base%% *}" \
+			'{ printf "%-14s %-10s %10.1f ns %10.1f-%-10.1f %+10.1f ns %6.2f x\n",
+				name, way, $1, $2, $3, $1 - base, $1 / base }'
+	done
 }
 
 # row NAME COMMAND...: the command prints ns
@@ -41,13 +55,9 @@ row() {
 			run "$way" "$@" >>"$way.ns"
 		done
 	done
-	base=$(spread <alone.ns)
-	for way in $ways; do
-		spread <"$way.ns" | awk -v name="$name" -v way="$way" -v base="${base%% *}" \
-			'{ printf "%-12s %-10s %10.1f ns %10.1f-%-10.1f %+10.1f ns %6.2f x\n",
-				name, way, $1, $2, $3, $1 - base, $1 / base }'
-		rm "$way.ns"
-	done
+	report "$name" 1
+	! grep -q ' ' alone.ns || report "$name, CPU" 2
+	rm ./*.ns
 	grep -o "[0-9,]* dropped.*" said
 }
 
@@ -75,7 +85,7 @@ for step in range(40):
     optimizer.step()
 print('%.1f' % ((time.perf_counter() - start) * 1e9 / 30))"
 
-printf '%-12s %-10s %13s %21s %13s %8s\n' program way 'an event' range added ratio
+printf '%-14s %-10s %13s %21s %13s %8s\n' program way 'an event' range added ratio
 row "1 thread" "$build/bench/churn" "$EVENTS"
 row "4 threads" "$build/bench/churn" $((EVENTS / 4)) 4
 [ "$1" != threads ] || exit 0
