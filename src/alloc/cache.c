@@ -207,10 +207,13 @@ alloc_new(struct mr_cache *cache, size_t size, uint32_t block, size_t capacity)
 	if (!__builtin_add_overflow(capacity, cache->prefix, &bytes))
 		memory = cache->device.reserve(
 			cache->device.context, bytes, cache->prefix);
-	lock(cache);
+	/* before the lock: the first write to a page takes the kernel a while */
 	if (memory) {
 		memory += cache->prefix;
 		tag_of(memory)->block = block;
+	}
+	lock(cache);
+	if (memory) {
 		cache->core.blocks[block].memory = memory;
 		if (cache->core.plain)
 			mr_core_commit(&cache->core, block, size, true);
@@ -309,18 +312,20 @@ mr_cache_dealloc(struct mr_cache *cache, void *memory)
 {
 	struct tag *tag;
 	uint64_t capacity;
+	uint32_t block;
 	bool cached;
 
 	if (!memory)
 		return;
 	tag = tag_of(memory);
+	block = tag->block; /* before the lock: memory long untouched is slow to read */
 	lock(cache);
-	capacity = mr_core_capacity(&cache->core, tag->block);
+	capacity = mr_core_capacity(&cache->core, block);
 	if (cache->core.plain) {
-		cached = mr_core_free(&cache->core, tag->block, true);
+		cached = mr_core_free(&cache->core, block, true);
 		unlock(cache);
 	} else {
-		cached = free_other(cache, tag->block);
+		cached = free_other(cache, block);
 	}
 	if (!cached) {
 		tag->bytes = capacity + cache->prefix;
