@@ -145,6 +145,18 @@ mr_torch_policy(struct mr_policy *out, const struct mr_torch_call *call,
 	return st;
 }
 
+void
+mr_torch_add_peaks(struct mr_doc *doc, const struct mr_torch_study *study,
+	const struct mr_result *result)
+{
+	mr_doc_bytes(doc, "peak_reserved_bytes", result->peak_reserved_bytes);
+	mr_doc_bytes(doc, "lowest_peak_reserved_bytes", study->low);
+	mr_doc_bytes(doc, "highest_peak_reserved_bytes", study->high);
+	mr_doc_bytes(doc, "peak_allocated_bytes", result->peak_allocated_bytes);
+	mr_doc_ratio(doc, "fragmentation_at_peak", result->unused_at_peak_bytes,
+		result->peak_reserved_bytes);
+}
+
 static const char *
 first_conf(const struct mr_torch_call *call)
 {

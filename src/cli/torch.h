@@ -65,6 +65,10 @@ int mr_torch_study(struct mr_torch_study *studies, size_t count,
 	const struct mr_torch_case *of, const struct mr_torch_call *call,
 	unsigned wanted);
 
+/* Adds to a row what was reserved and allocated at most; result: the study's. */
+void mr_torch_add_peaks(struct mr_doc *doc, const struct mr_torch_study *study,
+	const struct mr_result *result);
+
 /* Draws the course of memory, for a file of the name path. Returns an exit status. */
 int mr_torch_draw(const struct mr_torch_case *of, const struct mr_policy *policy,
 	enum mr_torch_start start, struct mr_saving *saving, const char *path);

@@ -176,12 +176,7 @@ add_point(struct mr_doc *doc, const struct mr_torch_study *study)
 {
 	const struct mr_result *result = &study->whatif.result;
 
-	mr_doc_bytes(doc, "peak_reserved_bytes", result->peak_reserved_bytes);
-	mr_doc_bytes(doc, "lowest_peak_reserved_bytes", study->low);
-	mr_doc_bytes(doc, "highest_peak_reserved_bytes", study->high);
-	mr_doc_bytes(doc, "peak_allocated_bytes", result->peak_allocated_bytes);
-	mr_doc_ratio(doc, "fragmentation_at_peak", result->unused_at_peak_bytes,
-		result->peak_reserved_bytes);
+	mr_torch_add_peaks(doc, study, result);
 	mr_doc_ratio(doc, "mean_fragmentation", result->unused_sum, result->reserved_sum);
 	mr_doc_count(doc, "peak_segments", result->peak_segments);
 	mr_doc_count(doc, "retries", result->retries);

@@ -185,12 +185,7 @@ add_points(struct mr_doc *doc, const struct choices *choices)
 		mr_doc_count(doc, "retries", study->whatif.result.retries);
 		add_smallest(doc, study);
 		add_margin(doc, study);
-		mr_doc_bytes(doc, "peak_reserved_bytes", result->peak_reserved_bytes);
-		mr_doc_bytes(doc, "lowest_peak_reserved_bytes", study->low);
-		mr_doc_bytes(doc, "highest_peak_reserved_bytes", study->high);
-		mr_doc_bytes(doc, "peak_allocated_bytes", result->peak_allocated_bytes);
-		mr_doc_ratio(doc, "fragmentation_at_peak", result->unused_at_peak_bytes,
-			result->peak_reserved_bytes);
+		mr_torch_add_peaks(doc, study, result);
 		mr_doc_count(doc, "probes_fit_below", study->smallest.fits_below);
 		mr_doc_count(doc, "probes_fail_above", study->smallest.fails_above);
 	}
