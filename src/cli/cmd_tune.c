@@ -353,12 +353,14 @@ static int
 print(const struct subjects *subjects, const struct options *options,
 	const struct mr_tune_options *goal, const struct mr_advice *advice)
 {
+	struct mr_policy policy = subjects->policy;
 	struct mr_doc doc = {0};
 	struct mr_error err;
 	int status;
 
 	add_advice(&doc, subjects, goal, advice);
-	mr_doc_add_policy(&doc, &subjects->policy);
+	policy.cache_limit = advice->limit;
+	mr_doc_add_policy(&doc, &policy);
 	if (subjects->count > 1 &&
 		add_traces(&doc, subjects, goal, advice->limit, &err)) {
 		status = mr_say_error(NULL, &err);

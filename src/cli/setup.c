@@ -199,6 +199,20 @@ sets_limit(const struct mr_policy_options *options)
 	return false;
 }
 
+/* Says so if --cache-limit is given to a policy that has no cache. */
+static void
+say_unheeded(const struct mr_policy *policy)
+{
+	size_t count, i = 0;
+	const struct mr_knob *knobs = mr_knobs(&count);
+
+	while (strcmp(knobs[i].name, "cache_limit") != 0)
+		i++;
+	if (!mr_knob_matters(&knobs[i], policy))
+		mr_say("--cache-limit changes nothing under the policy %s",
+			mr_policy_name(policy));
+}
+
 enum mr_status
 mr_setup_make(struct mr_setup *out, const struct mr_policy_options *options,
 	const struct mr_limit_options *limits, const struct mr_header *header,
@@ -223,6 +237,8 @@ mr_setup_make(struct mr_setup *out, const struct mr_policy_options *options,
 		status = apply_header(policy, header, err);
 	if (limits && limits->cache_limit.given)
 		policy->cache_limit = limits->cache_limit.value;
+	if (!status && limits && limits->cache_limit.given && !header && !options->quiet)
+		say_unheeded(policy);
 	if (!status)
 		status = mr_setup_knobs(
 			policy, options, conf, !header && !options->quiet, err);

@@ -98,6 +98,12 @@ recommendation
   share_of_unlimited       100.00 %
   python                   mx.set_cache_limit(304)
 
+# the policy is the one recommended, not the first trace's
+$ memreplay tune small.jsonl small.jsonl | grep -A2 '^policy'
+policy
+  name                     mlx-cpu
+  cache_limit              304 B
+
 $ memreplay tune --knee --budget=1 small.jsonl
 ! memreplay: tune: --knee and --budget exclude each other
 ! Try 'memreplay tune --help'.

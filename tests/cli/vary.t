@@ -39,3 +39,7 @@ $ memreplay diff --with=memory=1G small.jsonl >out
 
 $ memreplay simulate --policy=none --set=memory_limit=1G --set=round=1/4 small.jsonl >out
 ! memreplay: the knob round changes nothing under the policy none
+
+$ memreplay simulate --policy=none --cache-limit=1G small.jsonl >out
+! memreplay: --cache-limit changes nothing under the policy none
+!~ set_cache_limit event
