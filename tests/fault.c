@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * To be preloaded: stands before the calls of the C library that can fail, and lets
- * some of them fail as tests/fault.h says. What is live when the process ends is
- * told there too.
+ * some of them fail as tests/fault.h says. What is live at the end is told there too.
  */
 #include "fault.h"
 
@@ -555,11 +554,9 @@ attach(const char *path, char **argv)
 static __attribute__((constructor)) void
 begin(int argc, char **argv)
 {
-	const char *path = getenv(FAULT_VARIABLE);
-
 	(void)argc;
-	if (path)
-		attach(path, argv);
+	if (getenv(FAULT_VARIABLE))
+		attach(getenv(FAULT_VARIABLE), argv);
 }
 
 static __attribute__((destructor)) void
@@ -574,4 +571,30 @@ end(void)
 	for (int fd = 3; fd < 256; fd++)
 		told->open_fds += syscall(SYS_fcntl, fd, F_GETFD) >= 0;
 	told->ended++;
+}
+
+typedef int main_function(int, char **, char **);
+typedef int start_function(main_function *, int, char **, void (*)(void), void (*)(void),
+	void (*)(void), void *);
+static main_function *next_main;
+
+/* gcov writes its files at exit: that is after the end. The recorder's work is not. */
+static int
+main_with_end(int argc, char **argv, char **environment)
+{
+	bool failed = fault && !fault->object[0] && atexit(end);
+
+	return failed ? EXIT_FAILURE : next_main(argc, argv, environment);
+}
+
+VISIBLE start_function __libc_start_main;
+int
+__libc_start_main(main_function *start, int argc, char **argv, void (*init)(void),
+	void (*fini)(void), void (*loader_fini)(void), void *stack)
+{
+	static start_function *next;
+
+	next_main = start;
+	find(&next, "__libc_start_main");
+	return next(main_with_end, argc, argv, init, fini, loader_fini, stack);
 }
