@@ -313,6 +313,52 @@ START_TEST(unreadable_files)
 }
 END_TEST
 
+static const struct {
+	const char *suffix;
+	const char *from; /* its format; NULL: found out */
+	const char *content;
+	size_t length;
+	enum mr_status status; /* MR_END: a good one */
+	const char *text;
+} small_files[] = {
+#define CONTENT(text) text, sizeof(text) - 1
+	{".txt", "android", CONTENT("12: malloc 0x1 x\n"), MR_EFORMAT, "found \"12:"},
+	{".txt", "android", CONTENT("12: malloc 0x1 16 x\n"), MR_EFORMAT, "found \"12:"},
+	{".txt", "android", CONTENT("12: malloc 0x1 16 5 x\n"), MR_EFORMAT,
+		"found \"12:"},
+	{".txt", "heaptrack", CONTENT("v x\n"), MR_EFORMAT,
+		"expected \"v VERSION FORMAT\""},
+	{".log", "logalloc", CONTENT("1 1 malloc 5\n"), MR_EFORMAT, "malloc 5"},
+	{".log", "logalloc", CONTENT("1 1 calloc(1)=0x1\n"), MR_EFORMAT, "calloc(1)"},
+	{".log", "logalloc", CONTENT("1 1 malloc(32)=0x10\n1 1 free(0x10)\n"), MR_END,
+		""},
+	{".pickle", NULL, CONTENT("\x80\x02\x8a\x08\0\0\0\0\0\0\0\x80."), MR_EFORMAT,
+		"a number is below -2^60"},
+	{".pickle", NULL, CONTENT("\x80\x02]q\0q\0."), MR_EFORMAT,
+		"a snapshot of 0 segments"},
+	{".json", NULL, CONTENT("{\"events\":[] x}"), MR_EFORMAT,
+		"expected \",\" or \"}\" behind the events"},
+	{".mrt", "json", CONTENT("{\"events\":["), MR_EFORMAT,
+		"the file ends inside the events"},
+#undef CONTENT
+};
+
+START_TEST(small_files_are_told)
+{
+	const char *path = temp_path(small_files[_i].suffix);
+	struct mr_reader_options options = {.from = small_files[_i].from};
+	struct trace trace;
+
+	save_file(path, small_files[_i].content, small_files[_i].length);
+	trace = read_trace_as(path, &options);
+	ck_assert_msg(trace.status == small_files[_i].status &&
+			strstr(trace.err.text, small_files[_i].text),
+		"%d: %s", trace.status, trace.err.text);
+	free_trace(&trace);
+	unlink(path);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -326,6 +372,8 @@ main(void)
 	tcase_add_loop_test(tcase, standard_input_in_pieces, 0, 12);
 	tcase_add_loop_test(tcase, endless_elements, 0, 3);
 	tcase_add_loop_test(tcase, unreadable_files, 0, 2);
+	tcase_add_loop_test(tcase, small_files_are_told, 0,
+		sizeof(small_files) / sizeof(small_files[0]));
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

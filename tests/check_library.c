@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* What the library offers and refuses where the program does not ask for it. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kit.h"
+#include "memreplay/cache.h"
+#include "memreplay/sim.h"
+#include "memreplay/sweep.h"
+#include "memreplay/tune.h"
+#include "memreplay/verify.h"
+#include "suite.h"
+
+START_TEST(a_value_is_the_count_by_its_divisor)
+{
+	struct mr_result result = {0};
+	const struct mr_metric *metrics;
+	size_t count;
+
+	metrics = mr_metrics(&count);
+	for (size_t i = 0; i < count; i++)
+		ck_assert_double_eq(mr_metric_value(&metrics[i], &result), 0);
+	for (size_t i = 0; i < sizeof(result) / sizeof(uint64_t); i++)
+		((uint64_t *)(void *)&result)[i] = 3 * i + 5;
+	for (size_t i = 0; i < count; i++)
+		ck_assert_double_eq(mr_metric_value(&metrics[i], &result),
+			(double)mr_metric_count(&metrics[i], &result) /
+				(double)mr_metric_divisor(&metrics[i], &result));
+	ck_assert_ptr_null(mr_metric_find("luck"));
+}
+END_TEST
+
+START_TEST(caches_have_no_segments)
+{
+	struct mr_error err = {.text = ""};
+	struct mr_cache_options options = {.struct_size = sizeof(options)};
+	struct mr_cache *cache;
+
+	ck_assert_int_eq(mr_policy_init(&options.policy, "torch-cuda", NULL), MR_OK);
+	ck_assert_int_eq(mr_cache_new(&cache, &options, &err), MR_EINVAL);
+	ck_assert_ptr_null(cache);
+	ck_assert_msg(strstr(err.text, "torch-cuda has segments"), "%s", err.text);
+}
+END_TEST
+
+START_TEST(knobs_have_names)
+{
+	struct mr_error err = {.text = ""};
+	struct mr_policy policy;
+
+	ck_assert_int_eq(mr_policy_init(&policy, "mlx-cpu", NULL), MR_OK);
+	ck_assert_int_eq(mr_policy_set(&policy, "luck", "1", &err), MR_EINVAL);
+	ck_assert_str_eq(err.text, "no knob is called \"luck\"");
+}
+END_TEST
+
+static const uint64_t no_limits[1];
+
+static const struct {
+	size_t policies;
+	struct mr_sweep_options options;
+	const char *text;
+} sweeps[] = {
+	{0, {.to = MR_UNLIMITED}, "there is no policy to sweep"},
+	{1, {.from = 2, .to = 1}, "there are no limits between from and to"},
+	{1, {.limits = no_limits}, "there are no limits between from and to"},
+};
+
+START_TEST(sweeps_need_policies_and_limits)
+{
+	struct mr_error err = {.text = ""};
+	struct mr_policy policy;
+	struct mr_sweep *sweep;
+
+	ck_assert_int_eq(mr_policy_init(&policy, "mlx-cpu", NULL), MR_OK);
+	ck_assert_int_eq(mr_sweep_new_grid(&sweep, &policy, sweeps[_i].policies,
+				 &sweeps[_i].options, &err),
+		MR_EINVAL);
+	ck_assert_ptr_null(sweep);
+	ck_assert_str_eq(err.text, sweeps[_i].text);
+}
+END_TEST
+
+START_TEST(curves_have_points)
+{
+	struct mr_tune_curve curve = {.resolution = 1, .weight = 1};
+	struct mr_tune_options options = {.goal = MR_GOAL_TARGET, .target = 1};
+	struct mr_error err = {.text = ""};
+	struct mr_advice advice;
+
+	ck_assert_int_eq(mr_tune(&advice, &curve, 1, &options, &err), MR_EINVAL);
+	ck_assert_str_eq(err.text, "a curve has no points");
+}
+END_TEST
+
+START_TEST(nothing_can_be_freed)
+{
+	mr_cache_free(NULL);
+	mr_sim_free(NULL);
+	mr_sweep_free(NULL);
+	mr_verifier_free(NULL);
+}
+END_TEST
+
+/* A block of PyTorch's allocator has its 512 bytes' steps, and hits when freed before. */
+START_TEST(steps_tell_what_came_of_them)
+{
+	const struct mr_event malloc_event = {.op = MR_OP_MALLOC, .size = 1000},
+			      free_event = {.op = MR_OP_FREE},
+			      limit = {.op = MR_OP_SET_CACHE_LIMIT, .bytes = 1};
+	struct mr_outcome outcome = {.hit = true};
+	struct mr_result result;
+	struct mr_policy policy;
+	struct mr_sim *sim;
+
+	ck_assert_int_eq(mr_policy_init(&policy, "torch-cuda", NULL), MR_OK);
+	ck_assert_int_eq(mr_sim_new(&sim, &policy, false, NULL), MR_OK);
+	ck_assert_int_eq(mr_sim_step(sim, &malloc_event, &outcome, NULL), MR_OK);
+	ck_assert_uint_eq(outcome.capacity, 1024);
+	ck_assert(!outcome.hit);
+	ck_assert_int_eq(mr_sim_step(sim, &free_event, NULL, NULL), MR_OK);
+	ck_assert_int_eq(mr_sim_step(sim, &limit, NULL, NULL), MR_OK);
+	ck_assert_int_eq(mr_sim_step(sim, &malloc_event, &outcome, NULL), MR_OK);
+	ck_assert(outcome.hit);
+	ck_assert_int_eq(mr_sim_check(sim, NULL), MR_OK);
+	mr_sim_result(sim, &result);
+	ck_assert_uint_eq(result.hits, 1);
+	mr_sim_free(sim);
+}
+END_TEST
+
+START_TEST(headers_have_a_length)
+{
+	static const char begin[] =
+		"{\"format\":\"alloc-trace\",\"version\":1,\"source\":\"";
+	size_t length = 1 << 20;
+	char *header = malloc(length + sizeof(begin) + 2);
+	struct mr_error err = {.text = ""};
+	struct mr_writer *writer;
+
+	ck_assert_ptr_nonnull(header);
+	memset(header, 'x', length + sizeof(begin));
+	memcpy(header, begin, strlen(begin));
+	strcpy(header + length + sizeof(begin) - 1, "\"}");
+	ck_assert_int_eq(mr_writer_open(&writer, temp_path(".mrt"), NULL, header, &err),
+		MR_EFORMAT);
+	ck_assert_str_eq(err.text, "the header is longer than 1 MiB");
+	free(header);
+}
+END_TEST
+
+/* A capacity that no block can have is written, and not read. */
+START_TEST(capacities_have_63_bits)
+{
+	const struct mr_event event = {
+		.op = MR_OP_MALLOC, .has = MR_HAS_CAP, .cap = UINT64_C(1) << 63};
+	const char *path = temp_path(".mrt");
+	struct trace trace;
+
+	write_trace(path, TEST_HEADER, &event, 1);
+	trace = read_trace(path);
+	ck_assert_int_eq(trace.status, MR_EFORMAT);
+	ck_assert_msg(strstr(trace.err.text, "cap 9223372036854775808 is above 2^63 - 1"),
+		"%s", trace.err.text);
+	free_trace(&trace);
+	remove(path);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("library");
+	TCase *tcase = tcase_create("library");
+
+	tcase_add_test(tcase, a_value_is_the_count_by_its_divisor);
+	tcase_add_test(tcase, caches_have_no_segments);
+	tcase_add_test(tcase, knobs_have_names);
+	tcase_add_loop_test(tcase, sweeps_need_policies_and_limits, 0,
+		sizeof(sweeps) / sizeof(sweeps[0]));
+	tcase_add_test(tcase, curves_have_points);
+	tcase_add_test(tcase, nothing_can_be_freed);
+	tcase_add_test(tcase, steps_tell_what_came_of_them);
+	tcase_add_test(tcase, headers_have_a_length);
+	tcase_add_test(tcase, capacities_have_63_bits);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}
