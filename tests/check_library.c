@@ -151,19 +151,49 @@ START_TEST(headers_have_a_length)
 }
 END_TEST
 
-/* A capacity that no block can have is written, and not read. */
+/* A request so large that as many times as much has over 64 bits. */
+START_TEST(windows_end_at_the_largest_size)
+{
+	const struct mr_event malloc_event = {.op = MR_OP_MALLOC,
+				      .size = UINT64_C(1) << 62},
+			      free_event = {.op = MR_OP_FREE};
+	struct mr_outcome outcome = {.hit = false};
+	struct mr_policy policy;
+	struct mr_sim *sim;
+
+	ck_assert_int_eq(mr_policy_init(&policy, "mlx-cpu", NULL), MR_OK);
+	ck_assert_int_eq(mr_policy_set(&policy, "cache_limit", "unlimited", NULL), MR_OK);
+	ck_assert_int_eq(mr_policy_set(&policy, "window_factor", "4", NULL), MR_OK);
+	ck_assert_int_eq(mr_sim_new(&sim, &policy, false, NULL), MR_OK);
+	ck_assert_int_eq(mr_sim_step(sim, &malloc_event, NULL, NULL), MR_OK);
+	ck_assert_int_eq(mr_sim_step(sim, &free_event, NULL, NULL), MR_OK);
+	ck_assert_int_eq(mr_sim_step(sim, &malloc_event, &outcome, NULL), MR_OK);
+	ck_assert(outcome.hit);
+	mr_sim_free(sim);
+}
+END_TEST
+
+/* A capacity that no block can have is written, and not read, or passed over. */
 START_TEST(capacities_have_63_bits)
 {
-	const struct mr_event event = {
-		.op = MR_OP_MALLOC, .has = MR_HAS_CAP, .cap = UINT64_C(1) << 63};
+	const struct mr_event events[] = {
+		{.op = MR_OP_MALLOC, .has = MR_HAS_CAP, .cap = UINT64_C(1) << 63},
+		{.op = MR_OP_CLEAR_CACHE},
+	};
+	const struct mr_reader_options lenient = {.lenient = true};
 	const char *path = temp_path(".mrt");
 	struct trace trace;
 
-	write_trace(path, TEST_HEADER, &event, 1);
+	write_trace(path, TEST_HEADER, events, 2);
 	trace = read_trace(path);
 	ck_assert_int_eq(trace.status, MR_EFORMAT);
 	ck_assert_msg(strstr(trace.err.text, "cap 9223372036854775808 is above 2^63 - 1"),
 		"%s", trace.err.text);
+	free_trace(&trace);
+	trace = read_trace_as(path, &lenient);
+	ck_assert_int_eq(trace.status, MR_END);
+	assert_same_events(trace.events, trace.count, &events[1], 1, path);
+	ck_assert_uint_eq(trace.summary.skipped_lines, 1);
 	free_trace(&trace);
 	remove(path);
 }
@@ -184,6 +214,7 @@ main(void)
 	tcase_add_test(tcase, nothing_can_be_freed);
 	tcase_add_test(tcase, steps_tell_what_came_of_them);
 	tcase_add_test(tcase, headers_have_a_length);
+	tcase_add_test(tcase, windows_end_at_the_largest_size);
 	tcase_add_test(tcase, capacities_have_63_bits);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

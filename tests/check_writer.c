@@ -12,7 +12,7 @@
 #include "kit.h"
 #include "suite.h"
 
-static const struct mr_event clear = {.op = MR_OP_CLEAR_CACHE};
+static const struct mr_event clear = {.op = MR_OP_CLEAR_CACHE, .has = MR_HAS_T, .t = 1};
 
 static const struct {
 	const char *path;
@@ -60,6 +60,10 @@ static const struct {
 	{".jsonl", "not valid UTF-8",
 		{.op = MR_OP_MARK, .name = "\xc3", .name_length = 1}},
 	{".jsonl", "not valid UTF-8", {.op = MR_OP_MARK, .name = "a", .name_length = 2}},
+	{".mrt", "time goes back to 0 ns", {.op = MR_OP_CLEAR_CACHE, .has = MR_HAS_T}},
+	{".mrt", "malloc with id 18446744073709551615",
+		{.op = MR_OP_MALLOC, .id = UINT64_MAX}},
+	{".mrt", "free of id 7, which was never allocated", {.op = MR_OP_FREE, .id = 7}},
 	{".mrt", "over 65535 bytes",
 		{.op = MR_OP_MARK, .name = "", .name_length = 65536}},
 };

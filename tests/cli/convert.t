@@ -89,6 +89,17 @@ $ memreplay convert --from-mark=start --to-mark='second phase' --min-size=150 --
 {"op":"malloc","id":4,"size":7500,"t":70,"tid":0}
 {"op":"free","id":4,"t":80,"tid":0}
 
+# what an import came to is kept, where it stands behind the events, too
+$ printf '1: malloc 0x10 48 9 9\n2: malloc 0x20 24 8 8\n' | memreplay convert --strip - part.mrt 2>/dev/null; memreplay info part.mrt | grep -A 2 '^import'
+import
+  exact                        yes
+  late_times                     1
+
+# a limit that is none is one
+$ printf '{"format":"alloc-trace","version":1,"cache_limit":null,"workload":"x"}\n{"op":"clear_cache"}\n' | memreplay convert --strip --to=jsonl - - 2>/dev/null
+{"format":"alloc-trace","version":1,"cache_limit":null}
+{"op":"clear_cache"}
+
 # tools add up in the header
 $ memreplay convert --thread=0 --to=jsonl small.jsonl - 2>/dev/null | memreplay convert --min-size=5000 --to=jsonl - - 2>/dev/null | head -n 1
 {"format":"alloc-trace","version":1,"tools":["--thread=0","--min-size=5000"],"source":"hand","workload":"small","cache_limit":1000,"page_size":4096,"memory_limit":4000}
