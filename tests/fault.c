@@ -459,8 +459,6 @@ HOOK(int, pthread_create,
 	(thread, attributes, run, context), FAULT_THREAD, errno, fails)
 HOOK(int, pthread_key_create, (pthread_key_t * key, void (*done)(void *)), (key, done),
 	FAULT_THREAD, errno, fails)
-HOOK(int, pthread_setspecific, (pthread_key_t key, const void *value), (key, value),
-	FAULT_THREAD, errno, fails)
 
 /* A sanitizer asks for this in each thread, and aborts without the memory for it. */
 VISIBLE int

@@ -24,7 +24,7 @@ enum fault_calls {
 	FAULT_NAME,    /* stat, rename, realpath, close and the like: EIO */
 	FAULT_PROCESS, /* fork, exec, posix_spawn: EAGAIN */
 	FAULT_WAIT,    /* poll: ENOMEM; waitpid, by EINTR alone */
-	FAULT_THREAD,  /* pthread_create, _key_create, _setspecific: EAGAIN */
+	FAULT_THREAD,  /* pthread_create, pthread_key_create: EAGAIN */
 	FAULT_CALLS
 };
 
