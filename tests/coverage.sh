@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # `make coverage`: what of alloc, trace and sim the tests reach. Builds in coverage/ of
 # the build folder, runs `make $COVERAGE` there (check; "check check-faults" and the
-# like) and prints gcovr's sums. Line by line: coverage/report/index.html.
+# like) and prints gcovr's sums. Line by line: coverage/report/index.html. Fails if
+# what is not reached differs from the list of it, tests/unreached.
 
 top_srcdir=$(cd "${top_srcdir:-..}" && pwd)
 mkdir -p coverage/report && cd coverage || exit 1
@@ -16,7 +17,7 @@ make -j"$(nproc)" >build.log 2>&1 || {
 }
 find . -name '*.gcda' -exec rm -f {} +
 # shellcheck disable=SC2086
-make -k ${COVERAGE:-check} >check.log 2>&1 ||
+make -k -j"$(nproc)" ${COVERAGE:-check} >check.log 2>&1 ||
 	# gcov writes files, too: tests of failing writes and of recording notice
 	echo "$(grep -ac '^FAIL:' check.log) tests failed; see coverage/check.log"
 gcovr -r "$top_srcdir" --object-directory . --gcov-ignore-parse-errors \
@@ -30,3 +31,6 @@ for layer in alloc trace sim; do
 		awk -v layer=$layer '$1 == "TOTAL" {
 			print layer ": " $3 " of " $2 " lines reached, " $4 }'
 done
+[ "${COVERAGE:-check}" = check ] || exit 0
+python3 "$top_srcdir/tests/unreached.py" lines.json "$top_srcdir/tests/unreached" \
+	"$top_srcdir"
