@@ -157,8 +157,8 @@ print_heading(enum detail detail, FILE *out)
 static void
 print_losses(const struct mr_curve *curve, FILE *out)
 {
-	struct mr_loss *losses;
-	size_t count;
+	struct mr_loss *losses = NULL;
+	size_t count = 0;
 	char from[MR_TEXT_SIZE], to[MR_TEXT_SIZE], hits[MR_TEXT_SIZE];
 
 	if (mr_curve_losses(curve, &losses, &count, NULL))
@@ -264,8 +264,8 @@ json_point(const struct mr_curve *curve, size_t i, FILE *out)
 static enum mr_status
 json_losses(const struct mr_curve *curve, FILE *out, struct mr_error *err)
 {
-	struct mr_loss *losses;
-	size_t count;
+	struct mr_loss *losses = NULL;
+	size_t count = 0;
 	enum mr_status st = mr_curve_losses(curve, &losses, &count, err);
 
 	if (st)

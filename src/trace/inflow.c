@@ -53,7 +53,7 @@ start_zstd(struct mr_inflow *flow, struct mr_error *err)
 static enum mr_status
 read_first(struct mr_inflow *flow, struct mr_error *err)
 {
-	size_t have = 0, got;
+	size_t have = 0, got = 0;
 	enum mr_status st;
 
 	flow->packed = malloc(PACKED_SIZE);
