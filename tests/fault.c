@@ -552,9 +552,11 @@ attach(const char *path, char **argv)
 static __attribute__((constructor)) void
 begin(int argc, char **argv)
 {
+	const char *path = getenv(FAULT_VARIABLE);
+
 	(void)argc;
-	if (getenv(FAULT_VARIABLE))
-		attach(getenv(FAULT_VARIABLE), argv);
+	if (path)
+		attach(path, argv);
 }
 
 static __attribute__((destructor)) void

@@ -107,26 +107,37 @@ unknown_knob(const char *name, struct mr_error *err)
 	return mr_fail(err, MR_EINVAL, "--set: there is no knob \"%s\"", name);
 }
 
+/* NULL: there is none of this name. */
+static const struct mr_knob *
+find_knob(const char *name)
+{
+	size_t count;
+	const struct mr_knob *knobs = mr_knobs(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(knobs[i].name, name))
+			return &knobs[i];
+	return NULL;
+}
+
 /* Carries out one --set. */
 static enum mr_status
 apply_knob(struct mr_policy *policy, const char *text, bool say, struct mr_error *err)
 {
 	char name[48];
 	size_t length = strcspn(text, "=");
+	const struct mr_knob *knob;
 	struct mr_error why;
-	const char *known;
-	size_t i, count;
 
 	if (text[length] != '=' || !length || length >= sizeof(name))
 		return mr_fail(err, MR_EINVAL, "--set: \"%s\" is not KNOB=VALUE", text);
 	snprintf(name, sizeof(name), "%.*s", (int)length, text);
-	for (i = 0; (known = mr_setup_knob_at(i)) && strcmp(known, name); i++)
-		;
-	if (!known)
+	knob = find_knob(name);
+	if (!knob)
 		return unknown_knob(name, err);
 	if (mr_policy_set(policy, name, text + length + 1, &why))
 		return mr_fail(err, MR_EINVAL, "--set: %s", why.text);
-	if (say && !mr_knob_matters(&mr_knobs(&count)[i], policy))
+	if (say && !mr_knob_matters(knob, policy))
 		mr_say("the knob %s changes nothing under the policy %s", name,
 			mr_policy_name(policy));
 	return MR_OK;
@@ -203,12 +214,7 @@ sets_limit(const struct mr_policy_options *options)
 static void
 say_unheeded(const struct mr_policy *policy)
 {
-	size_t count, i = 0;
-	const struct mr_knob *knobs = mr_knobs(&count);
-
-	while (strcmp(knobs[i].name, "cache_limit") != 0)
-		i++;
-	if (!mr_knob_matters(&knobs[i], policy))
+	if (!mr_knob_matters(find_knob("cache_limit"), policy))
 		mr_say("--cache-limit changes nothing under the policy %s",
 			mr_policy_name(policy));
 }
