@@ -16,6 +16,7 @@ import sys
 
 KNOWN = ["jemalloc", "mimalloc", "tcmalloc"]
 RUNS = int(os.environ.get("RUNS", "5"))
+NAME = 17  # characters of a trace's name, at most
 SMALL = ("32 MiB", "32M", 32 << 20)
 LARGE = ("unlimited", "unlimited", 2**64 - 1)
 ALONE = ("calls alone, memory not touched", ["--touch=none"])
@@ -40,13 +41,19 @@ MEASURES = [
 ]
 
 
+def short_name(path):
+    """The name of a trace; a long one ends with one of its words."""
+    name = re.sub(r"\..*", "", os.path.basename(path))
+    return name if len(name) <= NAME else name[:NAME + 1].rsplit("-", 1)[0][:NAME]
+
+
 class Row:
     """A trace in one of the ways, under a limit."""
 
     def __init__(self, group, path):
         self.group = group
         self.path = path
-        self.name = re.sub(r"\..*", "", os.path.basename(path))[:12]
+        self.name = short_name(path)
         self.runs = []  # {allocator: its figures}, one a round
 
     def run(self, program, baselines):
@@ -115,11 +122,11 @@ def their_cell(row, name, measure):
 def print_table(groups, others, measure):
     print("\n%s: memreplay's own, and the others' as multiples of it" % measure.title)
     names = "".join("%14s" % (name + "   ") for name in others)
-    print(("%-14s%16s" % ("", "memreplay   ") + names).rstrip())
+    print(("%-*s%16s" % (NAME + 2, "", "memreplay   ") + names).rstrip())
     for group in groups:
         print(group.heading)
         for row in group.rows:
-            print("  %-12s%16s" % (row.name, our_cell(row.ours(measure), measure.units))
+            print("  %-*s%16s" % (NAME, row.name, our_cell(row.ours(measure), measure.units))
                   + "".join("%14s" % their_cell(row, name, measure) for name in others))
 
 

@@ -171,6 +171,20 @@ read_text(const struct subject *subject)
 	return read_file(subject->text_path);
 }
 
+static void
+load_snapshot(struct subject *subject)
+{
+	struct mr_snapshot *snapshot;
+	struct mr_input *input;
+	struct mr_error err;
+
+	subject->load.name = mr_bench_name(subject->path);
+	check(mr_input_open(&input, subject->path, &err), &err);
+	check(mr_snapshot_read(&snapshot, input, true, &err), &err);
+	mr_input_close(input);
+	check(mr_torch_case_snapshot(&subject->torch, snapshot, NULL, &err), &err);
+}
+
 static double
 run_torch(const struct subject *subject, bool expandable)
 {
@@ -201,6 +215,32 @@ run_torch_expandable(const struct subject *subject)
 	return run_torch(subject, true);
 }
 
+/* 8 of max_split_size, each in 8 devices, reading included. */
+static double
+sweep_torch(const struct subject *subject)
+{
+	struct subject copy = {.path = subject->path};
+	double ops = 0;
+
+	load_snapshot(&copy);
+	for (uint64_t i = 0; i < LIMITS; i++) {
+		struct mr_torch_settings settings = copy.torch.recording.settings;
+		struct mr_torch_run run;
+		struct mr_error err;
+
+		settings.max_split_size = (32 + i % 8 * 32) << 20;
+		settings.memory = (i / 8 + 1) << 30;
+		check(mr_torch_run_init(&run, &settings, NULL, &err), &err);
+		check(mr_torch_run_script(
+			      &run, &copy.torch.script, MR_TORCH_REBUILT, &err),
+			&err);
+		ops += (double)run.at;
+		mr_torch_run_fini(&run);
+	}
+	mr_torch_case_fini(&copy.torch);
+	return ops;
+}
+
 /* Something that is done with a subject; returns how many events that was. */
 struct row {
 	const char *name;
@@ -220,6 +260,7 @@ static const struct row trace_rows[] = {
 static const struct row torch_rows[] = {
 	{"as it was", "", run_torch_as_it_was},
 	{"expandable segments", "", run_torch_expandable},
+	{"64 settings, reading", "", sweep_torch},
 };
 #define MOST_ROWS 7
 
@@ -234,7 +275,7 @@ print_row(const struct row *row, double speeds[MOST][PASSES], size_t count)
 
 		snprintf(range, sizeof(range), "%.*f-%.*f", digits, speeds[s][0], digits,
 			speeds[s][PASSES - 1]);
-		printf(" %6.*f %-9s", digits, median, range);
+		printf(" %7.*f %-9s", digits, median, range);
 	}
 	printf("\n");
 }
@@ -265,24 +306,10 @@ print_table(const char *title, const struct row *rows, size_t row_count,
 			}
 	printf("%s\n%-20s %4s", title, "", "goal");
 	for (size_t s = 0; s < count; s++)
-		printf(" %16.16s", subjects[s].load.name);
+		printf(" %17.17s", subjects[s].load.name);
 	printf("\n");
 	for (size_t r = 0; r < row_count; r++)
 		print_row(&rows[r], speeds[r], count);
-}
-
-static void
-load_snapshot(struct subject *subject)
-{
-	struct mr_snapshot *snapshot;
-	struct mr_input *input;
-	struct mr_error err;
-
-	subject->load.name = mr_bench_name(subject->path);
-	check(mr_input_open(&input, subject->path, &err), &err);
-	check(mr_snapshot_read(&snapshot, input, true, &err), &err);
-	mr_input_close(input);
-	check(mr_torch_case_snapshot(&subject->torch, snapshot, NULL, &err), &err);
 }
 
 /* Writes the trace as text into the folder, for reading it. */
