@@ -14,12 +14,13 @@
 #include "memreplay/cache.h"
 #include "oracle.h"
 #include "rules.h"
+#include "sanitized.h"
 #include "suite.h"
 #include "walk.h"
 
-#define ROUNDS    20   /* of each row, each with a seed of its own */
-#define EVENTS    1500 /* of each round */
-#define MAX_LIVE  60   /* of any row */
+#define ROUNDS    (SANITIZED ? 5 : 20) /* of each row, each with a seed of its own */
+#define EVENTS    1500                 /* of each round */
+#define MAX_LIVE  60                   /* of any row */
 #define MAX_GRANT 20000
 
 /* A system that remembers what it gave, and fails on demand. */
