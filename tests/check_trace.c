@@ -12,6 +12,7 @@
 
 #include "kit.h"
 #include "suite.h"
+#include "trace/ahead.h"
 #include "trace/event.h"
 #include "trace/slots.h"
 
@@ -406,6 +407,41 @@ START_TEST(help_changes_nothing)
 }
 END_TEST
 
+/* What is taken ahead in pieces of any length is what is in the file. */
+START_TEST(bytes_taken_ahead_are_the_file)
+{
+	static unsigned char data[100000], got[sizeof(data) + 1];
+	const char *path = temp_path(".bytes");
+	struct mr_ahead *ahead;
+	struct mr_inflow flow;
+	uint64_t random = 9;
+	enum mr_status st = MR_OK;
+	size_t length = 0, part;
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (unsigned char)next_random(&random);
+	save_file(path, data, sizeof(data));
+	ck_assert_int_eq(mr_inflow_open(&flow, path, NULL), MR_OK);
+	ck_assert_int_eq(mr_ahead_new(&ahead, &flow, NULL), MR_OK);
+	while (!st) {
+		size_t room = (size_t)(next_random(&random) % 20000) + 1;
+
+		if (room % 3 == 0)
+			mr_ahead_help(ahead);
+		room = room < sizeof(got) - length ? room : sizeof(got) - length;
+		st = mr_ahead_take(ahead, got + length, room, &part, NULL);
+		ck_assert_uint_le(part, room);
+		length += part;
+	}
+	ck_assert_int_eq(st, MR_END);
+	ck_assert_uint_eq(length, sizeof(data));
+	ck_assert_mem_eq(got, data, sizeof(data));
+	mr_ahead_free(ahead);
+	mr_inflow_close(&flow);
+	unlink(path);
+}
+END_TEST
+
 START_TEST(manual_tells_the_truth)
 {
 	const char *text = temp_path(".jsonl"), *binary = temp_path(".mrt");
@@ -495,6 +531,7 @@ main(void)
 	tcase_add_test(tcase, trailers_survive);
 	tcase_add_test(tcase, manual_tells_the_truth);
 	tcase_add_loop_test(tcase, help_changes_nothing, 0, 2);
+	tcase_add_test(tcase, bytes_taken_ahead_are_the_file);
 	tcase_add_test(tcase, slots_are_those_of_live_blocks);
 	tcase_add_test(tcase, chosen_ids_do_not_crowd);
 	suite_add_tcase(suite, tcase);

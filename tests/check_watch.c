@@ -266,6 +266,30 @@ START_TEST(marks_of_a_long_trace_are_spread)
 }
 END_TEST
 
+/* Names are cut to fit, where a character begins. */
+START_TEST(long_names_of_marks_are_cut)
+{
+	struct mr_policy policy = rules_policy("mlx-cpu");
+	char name[MR_WATCH_NAME + 8];
+	struct mr_event mark = {.op = MR_OP_MARK, .name = name};
+	struct mr_watch *watch;
+
+	ck_assert_int_eq(mr_watch_new(&watch, &policy, true, NULL), MR_OK);
+	for (size_t i = 0; i < 4; i++) {
+		size_t length = MR_WATCH_NAME - 4 + i; /* of what stands before U+20AC */
+
+		memset(name, 'a', length);
+		memcpy(name + length, "\xe2\x82\xac", 3);
+		mark.name_length = length + 3;
+		ck_assert_int_eq(mr_watch_run(watch, &mark, 1, NULL), MR_OK);
+		ck_assert_uint_eq(strlen(watch->marks[i].name), i ? length : length + 3);
+		ck_assert(!memcmp(
+			watch->marks[i].name, name, strlen(watch->marks[i].name)));
+	}
+	mr_watch_free(watch);
+}
+END_TEST
+
 /* A course of any length takes the same memory and keeps its extremes. */
 START_TEST(a_long_course_keeps_its_extremes)
 {
@@ -300,6 +324,7 @@ main(void)
 	tcase_add_loop_test(tests, every_bucket_is_that_of_the_full_course, 0,
 		(int)(sizeof(rows) / sizeof(rows[0])));
 	tcase_add_test(tests, marks_of_a_long_trace_are_spread);
+	tcase_add_test(tests, long_names_of_marks_are_cut);
 	tcase_add_test(tests, a_long_course_keeps_its_extremes);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

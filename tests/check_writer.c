@@ -215,6 +215,34 @@ START_TEST(lenient_readers_count)
 }
 END_TEST
 
+/* Other programs' writers may not know how long a name may be. */
+START_TEST(readers_refuse_long_names)
+{
+	const char *path = temp_path(".jsonl");
+	const size_t most = 65535;
+	char *text = malloc(most + 200);
+	struct trace trace;
+	int head;
+
+	ck_assert_ptr_nonnull(text);
+	for (size_t more = 0; more < 2; more++) {
+		head = sprintf(text, TEST_HEADER "\n{\"op\":\"mark\",\"name\":\"");
+		memset(text + head, 'n', most + more);
+		strcpy(text + (size_t)head + most + more, "\"}\n");
+		save_file(path, text, strlen(text));
+		trace = read_trace(path);
+		ck_assert_int_eq(trace.status, more ? MR_EFORMAT : MR_END);
+		ck_assert_uint_eq(trace.count, 1 - more);
+		if (more)
+			ck_assert_str_eq(trace.err.text,
+				"the name of a mark has over 65535 bytes");
+		free_trace(&trace);
+	}
+	free(text);
+	unlink(path);
+}
+END_TEST
+
 START_TEST(formats_can_be_named)
 {
 	const char *path = temp_path(".x");
@@ -277,6 +305,7 @@ main(void)
 	tcase_add_loop_test(tcase, full_disks_are_reported, 0, 4);
 	tcase_add_test(tcase, trailers_must_be_objects);
 	tcase_add_test(tcase, lenient_readers_count);
+	tcase_add_test(tcase, readers_refuse_long_names);
 	tcase_add_test(tcase, formats_can_be_named);
 	tcase_add_test(tcase, progress_ends_at_the_length);
 	suite_add_tcase(suite, tcase);

@@ -134,6 +134,7 @@ ALL = [
 ]
 TEXT = b"\n".join([HEADER, b'{"op":"malloc","id":1,"size":8}',
                    b'{"op":"free","id":1}', b""])
+DOCUMENT = HEADER[:-1] + b',"events":[{"op":"clear_cache"}]}'
 TWO = [header(), block([MALLOC]), block([FREE], 2), end(2)]
 
 
@@ -152,6 +153,12 @@ def good():
     put("good-empty-member.jsonl.gz", pack(TEXT[:60], b"", TEXT[60:]))
 
 
+def gzip_cut(data):
+    """gzip data that go on behind these bytes, and are cut there."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH)
+
+
 def bad_gzip():
     gz = gzip.compress(TEXT, 9, mtime=0)
     put("bad-gzip-empty.jsonl.gz", gzip.compress(b"", 9, mtime=0))
@@ -164,6 +171,9 @@ def bad_gzip():
     put("bad-gzip-garbage-byte.jsonl.gz", gz + b"g")
     put("bad-gzip-garbage-1f.jsonl.gz", gz + b"\x1f\x00garbage")
     put("bad-gzip-method.jsonl.gz", gz[:2] + b"\x07" + gz[3:])
+    put("bad-gzip-cut-two.jsonl.gz", gzip_cut(b"{ "))
+    put("bad-document-cut-gzip.json.gz", gzip_cut(DOCUMENT[:-2]))
+    put("bad-document-cut-gzip-end.json.gz", gzip_cut(DOCUMENT[:-1]))
 
 
 def bad_block(name, shapes, numbers, cols, count=None):
@@ -201,6 +211,8 @@ def bad_mrt():
     bad_block("bad-mrt-shape-has.mrt", [shapes[0], b"\1\4\0"], numbers, cols)
     bad_block("bad-mrt-shape-bits.mrt", [b"\0\0\x80", shapes[1]], numbers, cols)
     bad_block("bad-mrt-column-short.mrt", shapes, numbers, [times, ids, b"", rest])
+    far = columns([dict(MALLOC, id=5)])
+    bad_block("bad-mrt-ids-short.mrt", far[0], far[1], [times, b"\0", *far[2][2:]])
     bad_block("bad-mrt-column-left.mrt", shapes, numbers,
               [times, ids, sizes + b"\1", rest])
     bad_block("bad-mrt-varint-long.mrt", shapes, numbers,

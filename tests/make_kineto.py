@@ -6,6 +6,7 @@ The layout is that of PyTorch's profiler (Kineto), in small. The same files come
 out every time: run it from the top of the source tree after changing it.
 """
 
+import gzip
 import json
 
 FOLDER = "tests/corpus/"
@@ -75,6 +76,9 @@ def good():
 def bad():
     two = EVENTS + CUDA
     put("bad-kineto-devices.json", profile(two))
+    text = json.dumps([memory(TS + i, 8, i, device=(1, i)) for i in range(257)])
+    with open(FOLDER + "bad-kineto-many-devices.json.gz", "wb") as file:
+        file.write(gzip.compress(text.encode(), 9, mtime=0))
     put("bad-kineto-no-memory.json", profile([other(TS)]))
     put("bad-kineto-cut.json", json.dumps(profile(EVENTS), indent=1)[:-900])
     put("bad-kineto-cut-end.json", json.dumps(profile(EVENTS), indent=1)[:-2])
@@ -94,6 +98,8 @@ def bad():
             ("no-time", ('"ts": %d' % (TS + 5), '"t": 1')),
             ("time-text", ('"ts": %d' % (TS + 5), '"ts": "now"')),
             ("time-huge", ('"ts": %d' % (TS + 5), '"ts": 1e30')),
+            ("time-exponent", ('"ts": %d' % (TS + 5), '"ts": 12.5e1')),
+            ("time-no-digit", ('"ts": %d' % (TS + 5), '"ts": -.5')),
             ("time-large", ('"ts": %d' % (TS + 5), '"ts": 9000000000000000000')),
             ("args-text", ('"args": {"Ev Idx"', '"args": "Ev Idx", "a": {"b"')),
             ("not-json", ('"s": "t", "name": "[memory]"', '"s", "name": "[memory]"'))):

@@ -151,7 +151,7 @@ set_up(struct mr_cache *cache, const struct mr_cache_options *options,
 	cache->device = options->device ? *options->device : c_library;
 	cache->core.evict = leave;
 	cache->core.context = cache;
-	return MR_OK;
+	return pthread_mutex_init(&cache->lock, NULL) ? mr_fail_memory(err) : MR_OK;
 }
 
 enum mr_status
@@ -165,24 +165,16 @@ mr_cache_new(struct mr_cache **out, const struct mr_cache_options *options,
 	*out = NULL;
 	if (!cache)
 		return mr_fail_memory(err);
-	if (!options) {
-		if ((st = mr_policy_init(&defaults.policy, "mlx-cpu", err)))
-			goto out;
-		options = &defaults;
-	}
-	if ((st = mr_core_init(&cache->core, &options->policy, err)) ||
-		(st = set_up(cache, options, err)))
-		goto out;
-	if (pthread_mutex_init(&cache->lock, NULL)) {
-		st = mr_fail_memory(err);
-		goto out;
+	st = options ? MR_OK : mr_policy_init(&defaults.policy, "mlx-cpu", err);
+	options = options ? options : &defaults;
+	if (st || (st = mr_core_init(&cache->core, &options->policy, err)) ||
+		(st = set_up(cache, options, err))) {
+		mr_core_fini(&cache->core);
+		free(cache);
+		return st;
 	}
 	*out = cache;
 	return MR_OK;
-out:
-	mr_core_fini(&cache->core);
-	free(cache);
-	return st;
 }
 
 void

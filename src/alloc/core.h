@@ -168,7 +168,8 @@ mr_window_end(const struct mr_policy *policy, uint64_t n)
 
 	if (__builtin_mul_overflow(n, policy->window_factor, &by_factor))
 		by_factor = UINT64_MAX;
-	if (__builtin_add_overflow(n, policy->window_pages * policy->page, &by_pages))
+	if (__builtin_mul_overflow(policy->window_pages, policy->page, &by_pages) ||
+		__builtin_add_overflow(n, by_pages, &by_pages))
 		by_pages = UINT64_MAX;
 	return by_factor < by_pages ? by_factor : by_pages;
 }

@@ -294,20 +294,17 @@ set_own_defaults(struct mr_policy *policy)
 enum mr_status
 mr_policy_init(struct mr_policy *policy, const char *name, struct mr_error *err)
 {
+	enum mr_status st = MR_OK;
+
 	for (size_t kind = 0; kind < COUNT(names); kind++) {
 		if (strcmp(names[kind], name))
 			continue;
 		memset(policy, 0, sizeof(*policy));
 		policy->kind = (enum mr_policy_kind)kind;
-		for (size_t i = 0; i < COUNT(knobs); i++) {
-			enum mr_status st =
-				set(policy, &knobs[i], knobs[i].default_text, err);
-
-			if (st)
-				return st;
-		}
+		for (size_t i = 0; i < COUNT(knobs) && !st; i++)
+			st = set(policy, &knobs[i], knobs[i].default_text, err);
 		set_own_defaults(policy);
-		return MR_OK;
+		return st;
 	}
 	return mr_fail(err, MR_EINVAL, "no policy is called \"%s\"", name);
 }

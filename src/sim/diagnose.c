@@ -15,6 +15,17 @@
 #define MOST_LOSS   0.001
 #define MOST_CLEARS 4
 
+/* What is tried: of the limit so many eighths, size classes, and wider windows. */
+static const uint64_t eighths[] = {1, 2, 3, 4, 6, 10, 12, 16, 24, 32, 64, 128};
+static const uint64_t steps[] = {
+	MR_ROUND_POW2, MR_ROUND_QUARTER, MR_ROUND_EIGHTH, MR_ROUND_SIXTEENTH};
+static const uint64_t times[] = {4, 32, 256};
+
+/* And no limit at all, and the other way of on_full. */
+_Static_assert(MOST_CLEARS + COUNT(eighths) + 1 + COUNT(steps) + COUNT(times) + 1 <=
+		MR_CANDIDATES_MAX,
+	"there is room for every candidate");
+
 struct mr_diagnosis {
 	struct mr_policy policy;
 	bool keep_limits;
@@ -38,15 +49,12 @@ mr_clear_at(struct mr_clear_at *clear, const struct mr_event *event)
 
 /* --- what may help */
 
-/* A further candidate; NULL: there is no room for it. */
+/* A further candidate, for which there is room. */
 static struct mr_candidate *
 add(struct mr_diagnosis *d, enum mr_finding_kind kind)
 {
-	struct mr_candidate *candidate = &d->candidates[d->count];
+	struct mr_candidate *candidate = &d->candidates[d->count++];
 
-	if (d->count == MR_CANDIDATES_MAX)
-		return NULL;
-	d->count++;
 	candidate->kind = kind;
 	candidate->policy = d->policy;
 	return candidate;
@@ -69,69 +77,48 @@ try_limit(struct mr_diagnosis *d, uint64_t limit)
 	if (!limit || limit == now)
 		return;
 	candidate = add(d, limit > now ? MR_FINDING_RAISE_LIMIT : MR_FINDING_LOWER_LIMIT);
-	if (candidate)
-		candidate->policy.cache_limit = limit;
+	candidate->policy.cache_limit = limit;
 }
 
 /* Parts and multiples of the limit; without one, of the most that was cached. */
 static void
 try_limits(struct mr_diagnosis *d)
 {
-	static const uint64_t eighths[] = {1, 2, 3, 4, 6, 10, 12, 16, 24, 32, 64, 128};
 	uint64_t now = limit_now(d);
 	uint64_t base = now == MR_UNLIMITED ? d->before.peak_cached_bytes : now;
 
-	for (size_t i = 0; i < COUNT(eighths); i++) {
-		uint64_t limit;
-
-		if (__builtin_mul_overflow(base, eighths[i], &limit))
-			continue;
-		if (now != MR_UNLIMITED || eighths[i] < 8)
-			try_limit(d, limit / 8);
-	}
+	for (size_t i = 0; i < COUNT(eighths); i++)
+		if (base <= UINT64_MAX / eighths[i] &&
+			(now != MR_UNLIMITED || eighths[i] < 8))
+			try_limit(d, base * eighths[i] / 8);
 	try_limit(d, MR_UNLIMITED);
 }
 
 static void
 try_rounding(struct mr_diagnosis *d)
 {
-	static const uint64_t steps[] = {
-		MR_ROUND_POW2, MR_ROUND_QUARTER, MR_ROUND_EIGHTH, MR_ROUND_SIXTEENTH};
-
-	for (size_t i = 0; i < COUNT(steps); i++) {
-		struct mr_candidate *candidate;
-
-		if (steps[i] == d->policy.round)
-			continue;
-		candidate = add(d, MR_FINDING_ROUND);
-		if (candidate)
-			candidate->policy.round = steps[i];
-	}
+	for (size_t i = 0; i < COUNT(steps); i++)
+		if (steps[i] != d->policy.round)
+			add(d, MR_FINDING_ROUND)->policy.round = steps[i];
 }
 
 static void
 try_windows(struct mr_diagnosis *d)
 {
-	static const uint64_t times[] = {4, 32, 256};
+	uint64_t pages = d->policy.window_pages ? d->policy.window_pages : 1;
+	uint64_t most = mr_finding_knob("window_pages")->max;
 
-	for (size_t i = 0; i < COUNT(times); i++) {
-		uint64_t pages = d->policy.window_pages;
-		struct mr_candidate *candidate = add(d, MR_FINDING_WINDOW);
-
-		if (candidate)
-			candidate->policy.window_pages = times[i] * (pages ? pages : 1);
-	}
+	for (size_t i = 0; i < COUNT(times); i++)
+		if (pages <= most / times[i])
+			add(d, MR_FINDING_WINDOW)->policy.window_pages = times[i] * pages;
 }
 
 static void
 try_on_full(struct mr_diagnosis *d)
 {
-	struct mr_candidate *candidate = add(d, MR_FINDING_ON_FULL);
-
-	if (candidate)
-		candidate->policy.on_full = d->policy.on_full == MR_ON_FULL_EVICT
-			? MR_ON_FULL_REJECT
-			: MR_ON_FULL_EVICT;
+	add(d, MR_FINDING_ON_FULL)->policy.on_full = d->policy.on_full == MR_ON_FULL_EVICT
+		? MR_ON_FULL_REJECT
+		: MR_ON_FULL_EVICT;
 }
 
 /*
@@ -160,8 +147,9 @@ try_clears(struct mr_diagnosis *d, const struct mr_phase *phases, size_t count)
 					phases[best].result.misses_by_limit)
 				best = i;
 		}
-		if (best == count || !(candidate = add(d, MR_FINDING_CLEAR)))
+		if (best == count)
 			return;
+		candidate = add(d, MR_FINDING_CLEAR);
 		taken[best] = true;
 		candidate->phase = phases[best];
 		candidate->clear.phase = phases[best].name;

@@ -25,6 +25,17 @@ mr_finding_name(enum mr_finding_kind kind)
 	return names[kind];
 }
 
+const struct mr_knob *
+mr_finding_knob(const char *name)
+{
+	size_t count;
+	const struct mr_knob *knob = mr_knobs(&count);
+
+	while (strcmp(knob->name, name))
+		knob++;
+	return knob;
+}
+
 MR_PRINTF(2, 3)
 static void
 say(struct mr_words *words, const char *format, ...)
@@ -162,18 +173,10 @@ write_lower(struct mr_words *words, const struct mr_candidate *candidate,
 static void
 write_knob(struct mr_words *words, const struct mr_candidate *candidate, const char *name)
 {
-	size_t count;
-	const struct mr_knob *knobs = mr_knobs(&count), *knob = NULL;
-	const char *choice;
-	uint64_t value;
+	const struct mr_knob *knob = mr_finding_knob(name);
+	uint64_t value = mr_knob_get(knob, &candidate->policy);
+	const char *choice = mr_knob_choice(knob, value);
 
-	for (size_t i = 0; i < count; i++)
-		if (!strcmp(knobs[i].name, name))
-			knob = &knobs[i];
-	if (!knob)
-		return;
-	value = mr_knob_get(knob, &candidate->policy);
-	choice = mr_knob_choice(knob, value);
 	if (choice)
 		snprintf(words->advice, sizeof(words->advice), "--set %s=%s", name,
 			choice);

@@ -132,7 +132,10 @@ mr_group_rerank(struct mr_group *group, const struct mr_scene *scene)
 			mr_ranks_fill(ranks, group->words, ranks->rank[class]);
 }
 
-/* Adds up sums and keeps the highest, or for rejected_at the smallest. */
+/*
+ * Adds up sums and keeps the highest, or for rejected_at the smallest. peak_active is
+ * what a lane had before the peak was reset: a group has none of its own.
+ */
 static void
 add_tally(struct mr_tally *to, const struct mr_tally *from)
 {
@@ -147,8 +150,6 @@ add_tally(struct mr_tally *to, const struct mr_tally *from)
 	to->over_memory += from->over_memory;
 	if (from->peak > to->peak)
 		to->peak = from->peak;
-	if (from->peak_active > to->peak_active)
-		to->peak_active = from->peak_active;
 	if (from->peak_cached > to->peak_cached)
 		to->peak_cached = from->peak_cached;
 	if (from->peak_total > to->peak_total)

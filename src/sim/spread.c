@@ -72,11 +72,9 @@ thin(struct mr_run *run, const struct mr_limit_set *set)
 {
 	uint64_t last = run->last;
 
-	if (!mr_limit_up(set, run->first, &run->first))
-		return false;
-	if (last != MR_UNLIMITED && !mr_limit_below(set, last + 1, &run->last))
-		return false;
-	return run->first <= run->last;
+	return mr_limit_up(set, run->first, &run->first) &&
+		(last == MR_UNLIMITED || mr_limit_below(set, last + 1, &run->last)) &&
+		run->first <= run->last;
 }
 
 /* Doubles the resolution until each policy has few enough points. */

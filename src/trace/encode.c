@@ -134,13 +134,14 @@ put_fields(struct mr_block_encoder *encoder, const struct mr_event *event,
 	}
 }
 
-/* What the columns cannot hold: it would not be a valid trace. */
+/*
+ * What the columns cannot hold: it would not be a valid trace. The op and the name of
+ * a mark are known to be good.
+ */
 static enum mr_status
 check(const struct mr_block_encoder *encoder, const struct mr_event *event,
 	struct mr_error *err)
 {
-	if (event->op >= MR_OP_COUNT)
-		return mr_fail(err, MR_EFORMAT, "unknown op %u", event->op);
 	if (event->has & MR_HAS_T && event->t < encoder->last_t)
 		return mr_fail(
 			err, MR_EFORMAT, "time goes back to %" PRIu64 " ns", event->t);
@@ -152,9 +153,6 @@ check(const struct mr_block_encoder *encoder, const struct mr_event *event,
 	if (event->op == MR_OP_FREE && event->id >= encoder->next_id)
 		return mr_fail(err, MR_EFORMAT,
 			"free of id %" PRIu64 ", which was never allocated", event->id);
-	if (event->op == MR_OP_MARK && event->name_length > MR_NAME_MAX)
-		return mr_fail(err, MR_EFORMAT, "the name of a mark has over %d bytes",
-			MR_NAME_MAX);
 	return MR_OK;
 }
 

@@ -137,38 +137,21 @@ take_value(struct intervals *state, struct interval *interval, enum column colum
 {
 	uint64_t number;
 
-	if (column == GAPS) {
+	if (column == GAPS)
 		state->lines.import.facts[MR_FACT_GAPS] += count_gaps(field);
-		return true;
-	}
-	if (column == ID || column == OFFSET)
+	if (column == GAPS || column == ID || column == OFFSET)
 		return true;
 	if (!mr_line_decimal(field, &number) || !mr_line_done(field))
 		return false;
-	switch (column) {
-	case LOWER:
+	if (column == LOWER)
 		interval->lower = number;
-		break;
-	case UPPER:
-		interval->upper = number;
-		break;
-	case LAST:
-		interval->upper = number + 1;
-		return number < UINT64_MAX;
-	case SIZE:
+	else if (column == SIZE)
 		interval->size = number;
-		break;
-	case ALIGN:
-		if (number > 1 && number <= UINT32_MAX && !(number & (number - 1)))
-			interval->align = (uint32_t)number;
-		break;
-	case ID:
-	case GAPS:
-	case OFFSET:
-	case UNKNOWN:
-		break;
-	}
-	return true;
+	else if (column != ALIGN)
+		interval->upper = number + (column == LAST);
+	else if (number > 1 && number <= UINT32_MAX && !(number & (number - 1)))
+		interval->align = (uint32_t)number;
+	return column != LAST || number < UINT64_MAX;
 }
 
 static bool

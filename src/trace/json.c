@@ -253,8 +253,6 @@ next_element(struct mr_source *source, struct mr_error *err)
 	enum mr_scan_result result;
 	enum mr_status st;
 
-	if (json->phase == DONE)
-		return MR_END;
 	st = mr_jsonwalk_element(&json->walk, &json->any, err);
 	if (st == MR_END) {
 		json->phase = DONE;

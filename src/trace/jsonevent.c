@@ -149,9 +149,9 @@ get_field(struct mr_event *event, const struct mr_field *field, const cJSON *ite
 	case MR_FIELD_BOOL:
 		return get_bool(to, item, err);
 	case MR_FIELD_TEXT:
-		return get_text(event, item, object, err);
+		break;
 	}
-	return MR_OK;
+	return get_text(event, item, object, err);
 }
 
 /* The members whose keys we know, in one pass, NULL where missing. */
@@ -296,9 +296,9 @@ put_field(char **to, const struct mr_field *field, const struct mr_event *event,
 		*to = put_number(*to, *(const bool *)from);
 		return MR_OK;
 	case MR_FIELD_TEXT:
-		return put_name(to, event, err);
+		break;
 	}
-	return MR_OK;
+	return put_name(to, event, err);
 }
 
 enum mr_status

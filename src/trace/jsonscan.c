@@ -142,9 +142,8 @@ mr_member_next(const char **at, const char *end, struct mr_member *member)
 	p = value_end(p, end);
 	member->key_length = (size_t)(p - 1 - member->key);
 	p = skip_space(p, end);
-	if (p >= end || *p != ':')
-		return false;
-	member->value = skip_space(p + 1, end);
+	/* cJSON passes over more white space than there is in JSON */
+	member->value = p < end && *p == ':' ? skip_space(p + 1, end) : end;
 	if (member->value >= end)
 		return false;
 	*at = value_end(member->value, end);
@@ -160,9 +159,7 @@ mr_member_find(
 	const char *at = memchr(object, '{', length);
 	size_t key_length = strlen(key);
 
-	if (!at)
-		return false;
-	at++;
+	at = at ? at + 1 : end;
 	while (mr_member_next(&at, end, member))
 		if (member->key_length == key_length &&
 			!memcmp(member->key, key, key_length))

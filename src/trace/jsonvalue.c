@@ -56,8 +56,6 @@ mr_object_parse(cJSON **tree, const struct mr_object *object, struct mr_error *e
 	if (*tree && at == end) {
 		mr_fail(err, MR_EFORMAT, "expected a JSON object");
 	} else {
-		if (!at || at < object->text || at > end)
-			at = object->text;
 		mr_fail(err, MR_EFORMAT, "not valid JSON, at character %zu",
 			(size_t)(at - object->text) + 1);
 	}

@@ -122,9 +122,6 @@ mr_lines_fill(struct mr_source *source, mr_line_parse *parse, struct mr_error *e
 			st = MR_OK;
 		}
 	}
-	/* at the end there may still be something to hand over */
-	if (st == MR_END && import->count)
-		st = MR_OK;
 	if (!st)
 		mr_import_hand_over(source);
 	return st;

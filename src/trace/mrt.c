@@ -32,7 +32,6 @@ struct mrt_reading {
 	size_t payload_left; /* to be skipped when the block is done */
 	uint64_t events;
 	char *trailer;
-	bool done;
 	struct mr_event chunk[CHUNK_EVENTS];
 };
 
@@ -188,7 +187,6 @@ read_trailer(struct mr_source *source, const unsigned char *part, size_t length,
 	if (!mrt->trailer)
 		return mr_fail_memory(err);
 	source->trailer = mrt->trailer;
-	mrt->done = true;
 	mr_input_skip(source->input, PART_SIZE + length);
 	st = mr_input_peek(source->input, 1, &data, &have, err);
 	if (!st && have)
@@ -212,7 +210,7 @@ next_block(struct mr_source *source, struct mr_error *err)
 	mrt->payload_left = 0;
 	st = peek_part(source, 4, MR_BLOCK_MAX, &part, &length, err);
 	if (st) {
-		source->cut = mrt->done = st == MR_END;
+		source->cut = st == MR_END;
 		return st;
 	}
 	if (memcmp(part, EVENTS_TAG, 4) != 0 && memcmp(part, END_TAG, 4) != 0)
@@ -237,8 +235,6 @@ fill_mrt(struct mr_source *source, struct mr_error *err)
 	source->where = mrt->events + 1;
 	source->count = 0;
 	while (!st && !source->count) {
-		if (mrt->done)
-			return MR_END;
 		st = mr_block_next(
 			&mrt->block, mrt->chunk, CHUNK_EVENTS, &source->count, err);
 		if (!st && !source->count)

@@ -41,6 +41,7 @@ close_reader(struct mr_reader *reader)
 static enum mr_status
 find_format(struct mr_reader *reader, const char *from, struct mr_error *err)
 {
+	struct mr_input *input = reader->source.input;
 	char text[MR_QUOTE_SIZE];
 	const unsigned char *data;
 	size_t row, length;
@@ -49,24 +50,19 @@ find_format(struct mr_reader *reader, const char *from, struct mr_error *err)
 	if (from && !mr_format_by_name(&row, from))
 		return mr_fail(err, MR_EINVAL, "there is no format \"%s\"",
 			mr_text_quote(text, from, strlen(from)));
-	st = mr_input_peek(reader->source.input, 1, &data, &length, err);
+	st = mr_input_peek(input, 1, &data, &length, err);
 	if (st)
 		return st;
 	if (length == 0)
 		return mr_fail(err, MR_EFORMAT, "the file is empty");
-	if (!from && length < PROBE_SIZE) {
-		/* a defect behind the first bytes is for the format to meet */
-		st = mr_input_peek(
-			reader->source.input, PROBE_SIZE, &data, &length, NULL);
-		if (st)
-			st = mr_input_peek(reader->source.input, 1, &data, &length, err);
-		if (st)
-			return st;
-	}
-	if (!from && !mr_format_by_content(&row, data, length))
+	/* a defect behind the first bytes is for the format to meet */
+	if (!from && mr_input_peek(input, PROBE_SIZE, &data, &length, NULL))
+		st = mr_input_peek(input, 1, &data, &length, err);
+	if (!st && !from && !mr_format_by_content(&row, data, length))
 		return mr_fail(err, MR_EFORMAT, "no known format begins like this");
-	reader->reading = mr_format_at(row)->reading;
-	return MR_OK;
+	if (!st)
+		reader->reading = mr_format_at(row)->reading;
+	return st;
 }
 
 /* Refuses what the format would pass over. */

@@ -148,10 +148,12 @@ load(struct mr_spool *spool, struct run *run, struct mr_error *err)
 	if (!run->records)
 		return mr_fail_memory(err);
 	while (done < length) {
-		got = pread(fileno(spool->file), (char *)run->records + done,
-			length - done, run->offset + (off_t)done);
-		if (got < 0 && errno == EINTR)
-			continue;
+		do
+			got = pread(fileno(spool->file), (char *)run->records + done,
+				length - done, run->offset + (off_t)done);
+		while (got < 0 && errno == EINTR);
+		if (!got)
+			errno = EIO; /* what was written is gone */
 		if (got <= 0)
 			return fail_file(err);
 		done += (size_t)got;
