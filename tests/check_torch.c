@@ -162,6 +162,230 @@ START_TEST(overlapping_places)
 }
 END_TEST
 
+/* What the device gives next. */
+struct given {
+	uint64_t addr, bytes;
+};
+
+static bool
+given_place(void *context, uint64_t *addr, uint64_t *bytes)
+{
+	const struct given *given = context;
+
+	*addr = given->addr;
+	*bytes = given->bytes;
+	return true;
+}
+
+/* A range may be smaller than asked for, if the request fits; others are not taken. */
+START_TEST(odd_ranges)
+{
+	static const struct {
+		struct given given;
+		uint64_t requested, mapped;
+		bool taken;
+	} rows[] = {
+		{{100 * MIB, 70 * MIB}, 25 * MIB, 40 * MIB, true},
+		{{200 * MIB, 30 * MIB}, 25 * MIB, 30 * MIB, true},
+		{{300 * MIB, 20 * MIB}, 25 * MIB, 40 * MIB, false},
+		{{400 * MIB, 0}, 25 * MIB, 40 * MIB, false},
+		{{UINT64_MAX - 30 * MIB, 40 * MIB}, 25 * MIB, 40 * MIB, false},
+		{{220 * MIB, 30 * MIB}, 25 * MIB, 40 * MIB, false}, /* in the second */
+		{{90 * MIB, 30 * MIB}, 25 * MIB, 40 * MIB, false},
+	};
+	struct mr_torch_settings settings = trial_plain;
+	struct mr_torch *torch;
+	struct given given;
+	struct mr_torch_hooks hooks = {&given, NULL, given_place};
+	uint64_t reserved = 0;
+	uint32_t block, count;
+
+	settings.expandable = 1;
+	settings.range = 80 * MIB;
+	ck_assert(!mr_torch_new(&torch, &settings, &hooks, NULL));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct mr_torch_queue queue = {.stream = i};
+
+		given = rows[i].given;
+		ck_assert(
+			!mr_torch_malloc(torch, &block, rows[i].requested, queue, NULL));
+		ck_assert_int_eq(mr_torch_blocks(torch, &count)[block].addr == given.addr,
+			rows[i].taken);
+		reserved += rows[i].mapped;
+		ck_assert_uint_eq(mr_torch_stats(torch)->reserved, reserved);
+		ck_assert(!mr_torch_check(torch, NULL));
+	}
+	mr_torch_free_all(torch);
+}
+END_TEST
+
+/* Where there are no addresses left the device refuses. */
+START_TEST(no_addresses)
+{
+	static const struct mr_torch_segment ends[] = {
+		{.addr = 4096, .size = 2 * MIB},
+		{.addr = UINT64_MAX - 6 * MIB, .size = 2 * MIB},
+	};
+	struct mr_torch_settings settings = trial_plain;
+	struct mr_torch *torch;
+	uint32_t block;
+
+	settings.expandable = (uint64_t)_i;
+	settings.range = UINT64_C(1) << 62;
+	ck_assert(!mr_torch_new(&torch, &settings, NULL, NULL));
+	for (int i = 0; i < 2; i++)
+		ck_assert(!mr_torch_seed(torch, &block, &ends[i], NULL));
+	for (int i = 0; i < 2; i++) {
+		ck_assert(!mr_torch_malloc(torch, &block, 30 * MIB,
+			(struct mr_torch_queue){.stream = 1}, NULL));
+		ck_assert_uint_eq(block, MR_TORCH_NONE);
+		ck_assert_uint_eq(mr_torch_stats(torch)->ooms, (uint64_t)i + 1);
+		ck_assert(!mr_torch_check(torch, NULL));
+	}
+	mr_torch_free_all(torch);
+}
+END_TEST
+
+/* --- what is there before */
+
+#define RUN(at, bytes, from, end)                                                        \
+	{                                                                                \
+		.addr = (at)*MIB, .size = (bytes)*MIB, .expandable = true,               \
+		.range_addr = (from)*MIB, .range_end = (end)*MIB                         \
+	}
+#define PLAIN(at, bytes)                                                                 \
+	{                                                                                \
+		.addr = (at)*MIB, .size = (bytes)*MIB                                    \
+	}
+
+/* Runs with holes before and between them, and two ranges of the same stream. */
+static const struct mr_torch_segment there[] = {
+	RUN(120, 20, 100, 200),
+	RUN(160, 20, 100, 200),
+	PLAIN(200, 10),
+	PLAIN(210, 44),
+	RUN(300, 40, 300, 400),
+};
+#define THERE (sizeof(there) / sizeof(there[0]))
+
+static struct mr_torch *
+seeded(uint64_t expandable, uint32_t blocks[THERE])
+{
+	struct mr_torch_settings settings = trial_plain;
+	struct mr_torch *torch;
+
+	settings.expandable = expandable;
+	ck_assert(!mr_torch_new(&torch, &settings, NULL, NULL));
+	for (size_t i = 0; i < THERE; i++)
+		ck_assert(!mr_torch_seed(torch, &blocks[i], &there[i], NULL));
+	mr_torch_seeded(torch);
+	ck_assert(!mr_torch_check(torch, NULL));
+	ck_assert_uint_eq(mr_torch_stats(torch)->peak_reserved, 134 * MIB);
+	ck_assert_uint_eq(mr_torch_stats(torch)->peak_segments, 2);
+	return torch;
+}
+
+/* Asks for MiB on the first stream; the address in MiB. */
+static uint64_t
+ask(struct mr_torch *torch, uint64_t bytes)
+{
+	struct mr_torch_queue queue = {0};
+	uint32_t block, count;
+
+	ck_assert(!mr_torch_malloc(torch, &block, bytes * MIB, queue, NULL));
+	ck_assert_uint_ne(block, MR_TORCH_NONE);
+	ck_assert(!mr_torch_check(torch, NULL));
+	return mr_torch_blocks(torch, &count)[block].addr / MIB;
+}
+
+/* What is free is used, and runs grow into the holes beside them. */
+START_TEST(seeded_runs)
+{
+	uint32_t blocks[THERE];
+	struct mr_torch *torch = seeded(1, blocks);
+
+	ck_assert_uint_eq(ask(torch, 20), 120);
+	ck_assert_uint_eq(ask(torch, 10), 200);
+	ck_assert_uint_eq(ask(torch, 44), 210);
+	ck_assert_uint_eq(ask(torch, 35), 300);
+	ck_assert_uint_eq(mr_torch_stats(torch)->maps, 0);
+	ck_assert_uint_eq(ask(torch, 40), 140); /* the second and before it */
+	ck_assert_uint_eq(mr_torch_stats(torch)->maps, 1);
+	ck_assert_uint_eq(mr_torch_stats(torch)->reserved, 154 * MIB);
+	ck_assert_uint_eq(ask(torch, 20), 100);
+	ck_assert_uint_eq(ask(torch, 20), 180);
+	ck_assert_uint_eq(ask(torch, 65), 335); /* all of the second range */
+	mr_torch_free_all(torch);
+}
+END_TEST
+
+/* While segments do not expand, the runs that are there are passed over. */
+START_TEST(runs_passed_over)
+{
+	uint32_t blocks[THERE];
+	struct mr_torch *torch = seeded(0, blocks);
+
+	ck_assert_uint_eq(ask(torch, 20), 210);
+	ck_assert_uint_eq(ask(torch, 24), 230);
+	ck_assert_uint_eq(mr_torch_stats(torch)->segment_allocs, 0);
+	ck_assert_uint_ge(
+		ask(torch, 11), 400); /* the runs are all that is large enough */
+	ck_assert_uint_eq(mr_torch_stats(torch)->segment_allocs, 1);
+	mr_torch_free_all(torch);
+}
+END_TEST
+
+START_TEST(overlapping_seeds)
+{
+	static const struct mr_torch_segment more[] = {
+		PLAIN(195, 10),
+		PLAIN(209, 1),
+		PLAIN(250, 60),
+		PLAIN(500, 0),
+		RUN(290, 20, 290, 500), /* with a plain one and a range */
+		RUN(180, 40, 100, 200), /* beyond the end of its range */
+		RUN(0, 1, UINT64_MAX / MIB, UINT64_MAX / MIB),
+	};
+	uint32_t blocks[THERE], block;
+	struct mr_torch *torch = seeded(1, blocks);
+	struct mr_error err;
+
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		ck_assert_int_eq(mr_torch_seed(torch, &block, &more[i], &err), MR_EINVAL);
+		ck_assert_ptr_nonnull(strstr(err.text, "overlaps another"));
+		ck_assert(!mr_torch_check(torch, NULL));
+	}
+	mr_torch_free_all(torch);
+}
+END_TEST
+
+START_TEST(seeded_blocks)
+{
+	static const struct mr_torch_part wrong[] = {{119 * MIB, MIB, 1},
+		{139 * MIB, 2 * MIB, 1}, {140 * MIB, MIB, 1}, {130 * MIB, 0, 0},
+		{125 * MIB, UINT64_MAX, 1}, {125 * MIB, 20 * MIB, 1}};
+	static const struct mr_torch_part right = {125 * MIB, 5 * MIB, 77};
+	uint32_t blocks[THERE], block, rest, count;
+	struct mr_torch *torch = seeded(1, blocks);
+	struct mr_error err;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		ck_assert_int_eq(mr_torch_seed_block(torch, &block, &rest, blocks[0],
+					 &wrong[i], &err),
+			MR_EINVAL);
+		ck_assert_ptr_nonnull(strstr(err.text, "overlaps another"));
+		ck_assert(!mr_torch_check(torch, NULL));
+	}
+	ck_assert(!mr_torch_seed_block(torch, &block, &rest, blocks[0], &right, &err));
+	ck_assert_uint_eq(mr_torch_blocks(torch, &count)[block].addr, right.addr);
+	ck_assert_uint_eq(mr_torch_blocks(torch, &count)[rest].addr, 130 * MIB);
+	ck_assert_uint_eq(mr_torch_stats(torch)->requested, 77);
+	ck_assert(!mr_torch_check(torch, NULL));
+	ck_assert_uint_eq(ask(torch, 5), 120);
+	mr_torch_free_all(torch);
+}
+END_TEST
+
 /* What no device has is out of memory, even where the device has no end. */
 START_TEST(sizes_without_end)
 {
@@ -192,7 +416,8 @@ main(void)
 {
 	Suite *suite = suite_create("torch");
 	TCase *sizes = tcase_create("sizes"), *random = tcase_create("random"),
-	      *addresses = tcase_create("addresses");
+	      *addresses = tcase_create("addresses"),
+	      *there_before = tcase_create("there before");
 	SRunner *runner;
 	int failed;
 
@@ -206,8 +431,15 @@ main(void)
 	suite_add_tcase(suite, random);
 	tcase_add_loop_test(addresses, invented_addresses, 0, 2);
 	tcase_add_test(addresses, overlapping_places);
+	tcase_add_test(addresses, odd_ranges);
+	tcase_add_loop_test(addresses, no_addresses, 0, 2);
 	tcase_add_loop_test(addresses, sizes_without_end, 0, 4);
 	suite_add_tcase(suite, addresses);
+	tcase_add_test(there_before, seeded_runs);
+	tcase_add_test(there_before, runs_passed_over);
+	tcase_add_test(there_before, overlapping_seeds);
+	tcase_add_test(there_before, seeded_blocks);
+	suite_add_tcase(suite, there_before);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

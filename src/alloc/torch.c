@@ -173,7 +173,10 @@ new_segment(struct mr_torch *torch, uint32_t lane, uint64_t bytes)
 	if (number == MR_TORCH_NONE)
 		return number;
 	block = &torch->blocks[number];
-	block->addr = mr_torch_place(torch, &bytes);
+	if (!mr_torch_place(torch, &block->addr, &bytes, bytes)) {
+		mr_torch_block_drop(torch, number);
+		return MR_TORCH_NONE;
+	}
 	block->size = bytes;
 	block->lane = lane;
 	torch->stats.segments++;

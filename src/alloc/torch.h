@@ -53,7 +53,8 @@ struct mr_torch_hooks {
 		uint64_t bytes);
 	/*
 	 * Where the device puts a new segment or range, of which only a range may
-	 * be made smaller; false or NULL: an address is invented.
+	 * be made smaller; false or NULL, or too small for the request: an address
+	 * is invented.
 	 */
 	bool (*place)(void *context, uint64_t *addr, uint64_t *bytes);
 };

@@ -70,7 +70,7 @@ has_room(const struct mr_torch *torch, uint32_t number, uint64_t size)
 	return bytes >= size;
 }
 
-/* A new range of address space, all of it unmapped. */
+/* A new range of address space, all of it unmapped; MR_TORCH_NONE: there is none. */
 static uint32_t
 new_range(struct mr_torch *torch, uint32_t lane, uint64_t size)
 {
@@ -87,7 +87,10 @@ new_range(struct mr_torch *torch, uint32_t lane, uint64_t size)
 	step = granule(torch, block);
 	bytes = bytes > size ? bytes : size;
 	block->size = (bytes + step - 1) / step * step;
-	block->addr = mr_torch_place(torch, &block->size);
+	if (!mr_torch_place(torch, &block->addr, &block->size, size)) {
+		mr_torch_block_drop(torch, number);
+		return MR_TORCH_NONE;
+	}
 	mr_torch_insert(torch, number);
 	return number;
 }
@@ -123,7 +126,7 @@ mr_torch_expand(struct mr_torch *torch, uint32_t lane, uint64_t size)
 {
 	uint32_t number = find_place(torch, lane, size);
 
-	if (torch->failed)
+	if (torch->failed || number == MR_TORCH_NONE)
 		return MR_TORCH_NONE;
 	if (torch->blocks[number].state == MR_TORCH_UNMAPPED &&
 		!map(torch, &number, least(torch->blocks[number].size, size)))

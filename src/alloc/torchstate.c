@@ -296,8 +296,10 @@ mr_torch_claim(struct mr_torch *torch, uint64_t addr, uint64_t bytes)
 	if (claims->blocks && mr_free_previous(claims, &at) &&
 		mr_free_at_key(claims, at).addr > addr)
 		return false;
-	if (mr_free_insert(claims, key, 0))
+	if (mr_free_insert(claims, key, 0)) {
 		torch->failed = true;
+		return false;
+	}
 	if (torch->low == MIDDLE && torch->high == MIDDLE)
 		torch->low = torch->high = addr;
 	if (addr < torch->low)
@@ -325,26 +327,23 @@ mr_torch_range_of(const struct mr_torch *torch, uint64_t addr)
 	return mr_free_at_key(&torch->claims, at).size;
 }
 
-uint64_t
-mr_torch_place(struct mr_torch *torch, uint64_t *bytes)
+bool
+mr_torch_place(struct mr_torch *torch, uint64_t *addr, uint64_t *bytes, uint64_t least)
 {
-	uint64_t wanted = *bytes, addr;
+	uint64_t wanted = *bytes;
 	uint64_t space = (wanted / MR_TORCH_ROUND + 1) * MR_TORCH_ROUND;
 
-	if (torch->hooks.place &&
-		torch->hooks.place(torch->hooks.context, &addr, bytes) &&
-		mr_torch_claim(torch, addr, *bytes))
-		return addr;
+	if (torch->hooks.place && torch->hooks.place(torch->hooks.context, addr, bytes) &&
+		*bytes >= least && mr_torch_claim(torch, *addr, *bytes))
+		return true;
 	*bytes = wanted;
 	if ((torch->settings.descending && torch->low > space) ||
 		torch->high > UINT64_MAX - 2 * space)
-		addr = (torch->low - wanted) / MR_TORCH_ROUND * MR_TORCH_ROUND;
+		*addr = (torch->low - wanted) / MR_TORCH_ROUND * MR_TORCH_ROUND;
 	else
-		addr = (torch->high + MR_TORCH_ROUND - 1) / MR_TORCH_ROUND *
+		*addr = (torch->high + MR_TORCH_ROUND - 1) / MR_TORCH_ROUND *
 			MR_TORCH_ROUND;
-	if (!mr_torch_claim(torch, addr, wanted))
-		torch->failed = true;
-	return addr;
+	return mr_torch_claim(torch, *addr, wanted);
 }
 
 void

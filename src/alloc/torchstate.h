@@ -80,9 +80,13 @@ void mr_torch_complete(struct mr_torch *torch, uint32_t block);
 /* The lane of a request, made if need be; MR_TORCH_NONE: memory. */
 uint32_t mr_torch_lane(struct mr_torch *torch, struct mr_torch_queue queue, bool small);
 
-/* Chooses an address for `bytes` of new segment or address space, and claims it. */
-uint64_t mr_torch_place(struct mr_torch *torch, uint64_t *bytes);
-/* False: something lies there already. */
+/*
+ * Chooses an address for `bytes` of new segment or address space, and claims it. The
+ * device may give less, but at least `least`. False: there is no room, or no memory.
+ */
+bool mr_torch_place(
+	struct mr_torch *torch, uint64_t *addr, uint64_t *bytes, uint64_t least);
+/* False: something lies there already, or there is no memory. */
 bool mr_torch_claim(struct mr_torch *torch, uint64_t addr, uint64_t bytes);
 void mr_torch_unclaim(struct mr_torch *torch, uint64_t addr, uint64_t bytes);
 
