@@ -303,6 +303,10 @@ begin(struct back *back, struct mr_error *err)
 
 			if (block->state == MR_TORCH_FREE)
 				continue;
+			if (!block->size) {
+				back->script->strange++;
+				continue;
+			}
 			if (find(&back->live, block->addr) != MR_TORCH_NONE)
 				return mr_fail(err, MR_EFORMAT,
 					"two blocks at 0x%" PRIx64, block->addr);
