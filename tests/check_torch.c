@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "alloc/torch.h"
+#include "failing.h"
 #include "kit.h"
 #include "torchtrial.h"
 
@@ -386,6 +387,109 @@ START_TEST(seeded_blocks)
 }
 END_TEST
 
+/* --- memory of the host */
+
+/* Asks for bytes; *block is the number. */
+static enum mr_status
+get(struct mr_torch *torch, uint32_t *block, uint64_t bytes, struct mr_error *err)
+{
+	return mr_torch_malloc(torch, block, bytes, (struct mr_torch_queue){0}, err);
+}
+
+static enum mr_status
+give_back(struct mr_torch *torch, uint32_t block, struct mr_error *err)
+{
+	mr_torch_free_request(torch, block);
+	return mr_torch_free_complete(torch, block, err);
+}
+
+/* Segments, runs and ranges that are there, and a block in two of the runs. */
+static enum mr_status
+begin_with(struct mr_torch *torch, int plain, struct mr_error *err)
+{
+	static const struct mr_torch_part parts[] = {
+		{125 * MIB, 5 * MIB, 77}, {302 * MIB, MIB + 512, 78}};
+	enum mr_status st = MR_OK;
+	uint32_t block = 0, rest, first = 0;
+
+	for (int i = 0; i < plain && !st; i++) {
+		struct mr_torch_segment segment = PLAIN(2 * (uint64_t)i, 2);
+
+		segment.queue.pool[1] = 7; /* these stay */
+		st = mr_torch_seed(torch, &block, &segment, err);
+	}
+	for (size_t i = 0; i < THERE && !st; i++)
+		st = mr_torch_seed(torch, i ? &block : &first, &there[i], err);
+	if (!st)
+		st = mr_torch_seed_block(torch, &block, &rest, block, &parts[1], err);
+	return st ? st : mr_torch_seed_block(torch, &block, &rest, first, &parts[0], err);
+}
+
+/* Many pairs of blocks that wait, and runs that grow and are given back. */
+static enum mr_status
+use(struct mr_torch *torch, bool aligns, struct mr_error *err)
+{
+	static const uint64_t whole[] = {10, 10, 20, 44, 12};
+	enum mr_status st = MR_OK;
+	uint32_t blocks[210], large[3];
+
+	/* what is left is a part of a run, at an odd place */
+	for (int i = 0; i < 4 + aligns && !st; i++)
+		st = get(torch, &blocks[i], whole[i] * MIB, err);
+	if (!st)
+		st = mr_torch_release_all(torch, err);
+	for (int i = 0; i < 210 && !st; i++)
+		st = get(torch, &blocks[i], 512, err);
+	for (int i = 0; i < 210 && !st; i++)
+		if (i % 3)
+			mr_torch_free_request(torch, blocks[i]);
+	for (uint64_t i = 0; i < 3 && !st; i++)
+		st = get(torch, &large[i], (35 + 10 * i) * MIB + 512, err);
+	for (int i = 0; i < 3 && !st; i++)
+		st = give_back(torch, large[i], err);
+	return st ? st : mr_torch_release_all(torch, err);
+}
+
+struct setting {
+	int plain;
+	uint64_t expandable, align;
+};
+
+static enum mr_status
+begin_and_use(void *context, struct mr_error *err)
+{
+	const struct setting *setting = context;
+	struct mr_torch_settings settings = trial_plain;
+	struct mr_torch *torch;
+	enum mr_status st;
+
+	settings.expandable = setting->expandable;
+	settings.align = setting->align;
+	settings.range = 200 * MIB;
+	st = mr_torch_new(&torch, &settings, NULL, err);
+	if (!st)
+		st = begin_with(torch, setting->plain, err);
+	if (!st)
+		st = use(torch, setting->align, err);
+	if (!st)
+		st = mr_torch_check(torch, err);
+	mr_torch_free_all(torch);
+	return st;
+}
+
+/* With other numbers of blocks before it, each new block is one without room. */
+START_TEST(without_memory)
+{
+	for (int plain = 0; plain < 16; plain++)
+		for (uint64_t kind = 0; kind < 3; kind++) {
+			struct setting setting = {
+				plain, kind > 0, kind == 2 ? 16 * KIB : 0};
+
+			ck_assert_int_eq(fail_each(begin_and_use, &setting), MR_OK);
+		}
+}
+END_TEST
+
 /* What no device has is out of memory, even where the device has no end. */
 START_TEST(sizes_without_end)
 {
@@ -417,7 +521,7 @@ main(void)
 	Suite *suite = suite_create("torch");
 	TCase *sizes = tcase_create("sizes"), *random = tcase_create("random"),
 	      *addresses = tcase_create("addresses"),
-	      *there_before = tcase_create("there before");
+	      *there_before = tcase_create("there before"), *host = tcase_create("host");
 	SRunner *runner;
 	int failed;
 
@@ -440,6 +544,8 @@ main(void)
 	tcase_add_test(there_before, overlapping_seeds);
 	tcase_add_test(there_before, seeded_blocks);
 	suite_add_tcase(suite, there_before);
+	tcase_add_test(host, without_memory);
+	suite_add_tcase(suite, host);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

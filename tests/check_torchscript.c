@@ -11,9 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "failing.h"
 #include "memreplay/policy.h"
-#include "sim/torchscript.h"
+#include "memreplay/sim.h"
+#include "sim/torchload.h"
+#include "sim/torchpeak.h"
 #include "sim/torchverify.h"
+#include "sim/torchwhatif.h"
 #include "suite.h"
 
 #define KIB  UINT64_C(1024)
@@ -212,31 +217,43 @@ tell_verdict(const struct mr_torch_verdict *verdict)
 		say("exact");
 }
 
-START_TEST(recordings)
+/* --- recordings */
+
+static struct mr_recorded_event events[8];
+static struct mr_recorded_segment segments[4];
+static struct mr_recording recording;
+
+static void
+load(int row)
 {
-	struct mr_recorded_event events[8];
-	struct mr_recorded_segment segments[4];
-	struct mr_recording recording = {
-		.events = events, .segments = segments, .blocks = rows[_i].blocks};
-	struct mr_torch_script script = {0};
-	struct mr_torch_verdict verdict;
 	struct mr_policy policy;
-	struct mr_error err;
 
 	ck_assert(!mr_policy_init(&policy, "torch-cuda", NULL));
-	recording.settings = policy.torch;
+	recording = (struct mr_recording){.events = events,
+		.segments = segments,
+		.blocks = rows[row].blocks,
+		.settings = policy.torch};
 	recording.settings.memory = MR_UNLIMITED;
-	recording.settings.expandable = rows[_i].expandable;
-	memcpy(events, rows[_i].events, sizeof(events));
-	memcpy(segments, rows[_i].segments, sizeof(segments));
-	for (; recording.event_count < 8 && events[recording.event_count].size;)
+	recording.settings.expandable = rows[row].expandable;
+	memcpy(events, rows[row].events, sizeof(events));
+	memcpy(segments, rows[row].segments, sizeof(segments));
+	while (recording.event_count < 8 && events[recording.event_count].size)
 		recording.event_count++;
-	for (; recording.segment_count < 4 && segments[recording.segment_count].size;) {
+	while (recording.segment_count < 4 && segments[recording.segment_count].size) {
 		struct mr_recorded_segment *next = &segments[recording.segment_count++];
 
 		next->first_block = recording.block_count;
 		recording.block_count += next->block_count;
 	}
+}
+
+START_TEST(recordings)
+{
+	struct mr_torch_script script = {0};
+	struct mr_torch_verdict verdict;
+	struct mr_error err;
+
+	load(_i);
 	told[0] = '\0';
 	if (mr_torch_script_make(&script, &recording, &err)) {
 		say("%s", err.text);
@@ -253,6 +270,158 @@ START_TEST(recordings)
 }
 END_TEST
 
+/* The map of segments is that of the most that was reserved, also at the beginning. */
+static enum mr_status
+look_at_peak(const struct mr_torch_script *script, const struct mr_torch_settings *used,
+	struct mr_error *err)
+{
+	struct mr_torch_whatif whatif;
+	struct mr_torch_peak peak = {0};
+	uint64_t reserved = 0;
+	enum mr_status st;
+
+	st = mr_torch_whatif(&whatif, script, used, MR_TORCH_SEEDED, err);
+	if (!st)
+		st = mr_torch_peak(&peak, script, used, MR_TORCH_SEEDED, err);
+	for (size_t i = 0; !st && i < peak.segment_count; i++)
+		reserved += peak.segments[i].size;
+	if (!st && reserved != whatif.result.peak_reserved_bytes)
+		st = mr_fail(err, MR_EINVAL, "%llu bytes reserved, %llu on the map",
+			(unsigned long long)whatif.result.peak_reserved_bytes,
+			(unsigned long long)reserved);
+	mr_torch_peak_fini(&peak);
+	return st;
+}
+
+static enum mr_status
+make_and_run(void *context, struct mr_error *err)
+{
+	struct mr_torch_settings *used = &recording.settings;
+	struct mr_torch_script script = {0};
+	struct mr_torch_verdict verdict;
+	uint64_t low, high;
+	enum mr_status st;
+
+	(void)context;
+	st = mr_torch_script_make(&script, &recording, err);
+	if (!st)
+		st = mr_torch_verify(&verdict, &recording, &script, used, err);
+	if (!st)
+		st = look_at_peak(&script, used, err);
+	if (!st)
+		st = mr_torch_spread(&low, &high, &script, used, MR_TORCH_REBUILT, err);
+	mr_torch_script_fini(&script);
+	return st;
+}
+
+START_TEST(without_memory)
+{
+	enum mr_status st;
+
+	load(_i);
+	st = fail_each(make_and_run, NULL);
+	ck_assert_int_eq(st == MR_OK,
+		!strstr(rows[_i].made, "another") &&
+			!strncmp(rows[_i].made, "segments", 8));
+}
+END_TEST
+
+/* Enough blocks that the allocator needs room for more of them while it is seeded. */
+START_TEST(many_without_memory)
+{
+	struct mr_recorded_block many[40] = {{0}};
+
+	load(0);
+	for (uint64_t i = 0; i < 40; i++)
+		many[i] = (struct mr_recorded_block)BLOCK(1024 * i, 512, 500, ACTIVE);
+	recording.event_count = 0;
+	recording.blocks = many;
+	recording.block_count = segments[0].block_count = 40;
+	ck_assert_int_eq(fail_each(make_and_run, NULL), MR_OK);
+}
+END_TEST
+
+/* --- other traces */
+
+static enum mr_status
+add_and_run(void *context, struct mr_error *err)
+{
+	struct mr_torch_case of = {0};
+	struct mr_policy *policy = context;
+	struct mr_event event = {.has = MR_HAS_STREAM};
+	enum mr_status st = MR_OK;
+	uint64_t low, high;
+
+	for (uint32_t i = 0; i < 1500 && !st; i++) {
+		event.op = i % 3 < 2 ? MR_OP_MALLOC : MR_OP_FREE;
+		event.slot = i - (i % 3 == 2);
+		event.stream = event.slot / 3 % 7;
+		event.size = 1 + event.slot * 5000;
+		st = mr_torch_case_add(&of, &event, err);
+	}
+	if (!st)
+		st = mr_torch_spread(
+			&low, &high, &of.script, &policy->torch, MR_TORCH_REBUILT, err);
+	mr_torch_case_fini(&of);
+	return st;
+}
+
+START_TEST(other_traces)
+{
+	struct mr_policy policy;
+
+	ck_assert(!mr_policy_init(&policy, "torch-cuda", NULL));
+	ck_assert_int_eq(fail_each(add_and_run, &policy), MR_OK);
+}
+END_TEST
+
+/* A simulation that holds blocks as they come. */
+static enum mr_status
+simulate(void *context, struct mr_error *err)
+{
+	struct mr_event event = {.op = MR_OP_MALLOC, .size = 1000};
+	enum mr_status st;
+	struct mr_sim *sim;
+
+	st = mr_sim_new(&sim, context, false, err);
+	for (event.slot = 0; event.slot < 200 && !st; event.slot++)
+		st = mr_sim_step(sim, &event, NULL, err);
+	mr_sim_free(sim);
+	return st;
+}
+
+START_TEST(simulated_without_memory)
+{
+	struct mr_policy policy;
+
+	ck_assert(!mr_policy_init(&policy, "torch-cuda", NULL));
+	ck_assert_int_eq(fail_each(simulate, &policy), MR_OK);
+}
+END_TEST
+
+/* What is of no block: 0 bytes, and the free of what was never asked for. */
+START_TEST(nothing)
+{
+	struct mr_event event = {.op = MR_OP_MALLOC};
+	struct mr_outcome outcome = {.capacity = 7};
+	struct mr_result result;
+	struct mr_policy policy;
+	struct mr_sim *sim;
+
+	ck_assert(!mr_policy_init(&policy, "torch-cuda", NULL));
+	ck_assert(!mr_sim_new(&sim, &policy, false, NULL));
+	ck_assert(!mr_sim_step(sim, &event, &outcome, NULL));
+	ck_assert_uint_eq(outcome.capacity, 0);
+	event = (struct mr_event){.op = MR_OP_FREE, .slot = 1000};
+	ck_assert(!mr_sim_step(sim, &event, NULL, NULL));
+	mr_sim_result(sim, &result);
+	ck_assert_uint_eq(result.mallocs, 1);
+	ck_assert_uint_eq(result.frees, 0);
+	ck_assert_uint_eq(result.peak_reserved_bytes, 0);
+	mr_sim_free(sim);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -260,6 +429,12 @@ main(void)
 	TCase *tcase = tcase_create("torchscript");
 
 	tcase_add_loop_test(tcase, recordings, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_loop_test(
+		tcase, without_memory, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_test(tcase, many_without_memory);
+	tcase_add_test(tcase, other_traces);
+	tcase_add_test(tcase, simulated_without_memory);
+	tcase_add_test(tcase, nothing);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

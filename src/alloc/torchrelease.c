@@ -82,7 +82,9 @@ mr_torch_release_available(struct mr_torch *torch, uint32_t number, uint64_t siz
 static void
 complete_waiting(struct mr_torch *torch)
 {
-	for (uint32_t i = 0; torch->waiting && i < torch->block_count; i++)
+	/* one that is in no set for want of memory cannot be merged */
+	for (uint32_t i = 0; torch->waiting && !torch->failed && i < torch->block_count;
+		i++)
 		if (torch->blocks[i].used && torch->blocks[i].state == MR_TORCH_WAITING)
 			mr_torch_complete(torch, i);
 }

@@ -24,7 +24,7 @@ unmapped_at(const struct mr_torch *torch, uint32_t lane,
 	return mr_free_block(set, at);
 }
 
-/* Claims a range of address space, all of it unmapped. */
+/* Claims a range of address space, all of it unmapped; in no set. */
 static uint32_t
 seed_range(struct mr_torch *torch, uint32_t lane, const struct mr_torch_segment *segment)
 {
@@ -41,7 +41,6 @@ seed_range(struct mr_torch *torch, uint32_t lane, const struct mr_torch_segment 
 	torch->blocks[number].lane = lane;
 	torch->blocks[number].expandable = true;
 	torch->blocks[number].state = MR_TORCH_UNMAPPED;
-	mr_torch_insert(torch, number);
 	return number;
 }
 
@@ -52,11 +51,12 @@ seed_run(struct mr_torch *torch, uint32_t lane, const struct mr_torch_segment *s
 	uint32_t number = unmapped_at(torch, lane, segment);
 	uint64_t front;
 
-	if (number == MR_TORCH_NONE)
+	if (number != MR_TORCH_NONE)
+		mr_torch_remove(torch, number);
+	else
 		number = seed_range(torch, lane, segment);
 	if (number == MR_TORCH_NONE)
 		return number;
-	mr_torch_remove(torch, number);
 	front = segment->addr - torch->blocks[number].addr;
 	if (front) {
 		uint32_t below = number;

@@ -132,7 +132,7 @@ segment_from(struct back *back, uint64_t addr)
 	return &back->segments[mr_free_block(&back->here, at)];
 }
 
-/* Adds a segment; false if it overlaps another. */
+/* Adds a segment; false if it overlaps another, or without memory. */
 static bool
 add_segment(struct back *back, const struct mr_torch_segment *segment)
 {
@@ -154,7 +154,7 @@ add_segment(struct back *back, const struct mr_torch_segment *segment)
 		    back->segment_count))
 		back->failed = true;
 	back->segment_count++;
-	return true;
+	return !back->failed;
 }
 
 static void
@@ -295,7 +295,7 @@ begin(struct back *back, struct mr_error *err)
 				: mr_fail(err, MR_EFORMAT,
 					  "the segment at 0x%" PRIx64 " overlaps another",
 					  segment->addr);
-		for (size_t j = 0; j < segment->block_count; j++) {
+		for (size_t j = 0; j < segment->block_count && !back->failed; j++) {
 			const struct mr_recorded_block *block =
 				&recording->blocks[segment->first_block + j];
 			const struct life life = {
