@@ -94,6 +94,15 @@ mr_count_parse(uint64_t *out, const char *text, struct mr_error *err)
 	return MR_OK;
 }
 
+/* How many make four digits, once they are rounded. */
+static int
+decimals_of(uint64_t bytes, uint64_t unit)
+{
+	double value = (double)bytes / (double)unit;
+
+	return value < 9.9995 ? 3 : value < 99.995 ? 2 : 1;
+}
+
 char *
 mr_size_print(char text[MR_TEXT_SIZE], uint64_t bytes)
 {
@@ -102,7 +111,8 @@ mr_size_print(char text[MR_TEXT_SIZE], uint64_t bytes)
 
 	if (bytes == MR_UNLIMITED)
 		return strcpy(text, "unlimited");
-	while (power < 6 && bytes / unit >= 1024) {
+	/* what one digit after the point would make 1024.0 is one of the next unit */
+	while (power < 6 && bytes >= 1024 && (double)bytes / (double)unit >= 1023.95) {
 		unit *= 1024;
 		power++;
 	}
@@ -112,10 +122,7 @@ mr_size_print(char text[MR_TEXT_SIZE], uint64_t bytes)
 		snprintf(text, MR_TEXT_SIZE, "%" PRIu64 " %ciB", bytes / unit,
 			prefixes[power - 1]);
 	else
-		snprintf(text, MR_TEXT_SIZE, "%.*f %ciB",
-			bytes / unit < 10            ? 3
-				: bytes / unit < 100 ? 2
-						     : 1,
+		snprintf(text, MR_TEXT_SIZE, "%.*f %ciB", decimals_of(bytes, unit),
 			(double)bytes / (double)unit, prefixes[power - 1]);
 	return text;
 }
