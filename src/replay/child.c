@@ -362,7 +362,7 @@ measure(struct child *child, struct mr_error *err)
 	const struct mr_order *order = child->order;
 	struct mr_resident before;
 	struct mr_threads threads;
-	struct mr_backend backend;
+	struct mr_backend backend = {0};
 	enum mr_status st;
 
 	if (order->on_threads && (st = start_threads(child, &threads, &backend, err)))
