@@ -437,8 +437,8 @@ bool
 mr_group_equal(
 	const struct mr_group *a, const struct mr_group *b, const struct mr_scene *scene)
 {
-	return a->hash == b->hash && a->cached == b->cached && a->active == b->active &&
-		a->memory_limit == b->memory_limit &&
+	/* what is active and cached follows from these; all have one memory limit */
+	return a->hash == b->hash &&
 		!memcmp(a->counts, b->counts, scene->ranks.count * sizeof(*a->counts)) &&
 		!memcmp(a->live, b->live, scene->slot_count * sizeof(*a->live));
 }
