@@ -322,6 +322,70 @@ START_TEST(other_policies_agree)
 }
 END_TEST
 
+/* A few sizes, which change once: limits that went the same until then part late. */
+static struct events
+stepping_events(size_t count, uint64_t seed)
+{
+	struct events events = {.items = calloc(count, sizeof(struct mr_event)),
+		.count = count,
+		.policy_count = 1};
+	bool live[6] = {false};
+
+	ck_assert_ptr_nonnull(events.items);
+	for (size_t i = 0; i < count; i++) {
+		struct mr_event *event = &events.items[i];
+		uint64_t unit = i < count / 2 ? 1000 : 970;
+
+		seed = seed * UINT64_C(6364136223846793005) + 1;
+		event->slot = (uint32_t)((seed >> 40) % 6);
+		event->op = live[event->slot] ? MR_OP_FREE : MR_OP_MALLOC;
+		event->size = unit * (1 + (seed >> 32) % 8);
+		live[event->slot] = !live[event->slot];
+	}
+	return events;
+}
+
+/*
+ * A simulation must not go on at a limit that is not its own: not where a resolution
+ * is found while the trace goes on, which takes limits away, nor in what it says of
+ * how far it was above the limit.
+ */
+START_TEST(other_policies_part_late)
+{
+	static const char *const names[] = {"mlx-cpu", "mlx-metal", "mlx-cuda"};
+	struct events events = stepping_events(40000, (uint64_t)_i + 1);
+	const uint64_t limits[] = {0, 3000, 5000, 5500, 20000};
+	const struct mr_sweep_options options = {.to = MR_UNLIMITED},
+				      listed = {.limits = limits, .limit_count = 5};
+	struct mr_sweep_summary summary;
+	const struct mr_point *points;
+	struct mr_sweep *swept;
+	size_t count;
+
+	ck_assert(!mr_policy_init(&events.policies[0], names[_i], NULL));
+	ck_assert(!mr_policy_set(&events.policies[0], "on_full", "evict", NULL));
+	swept = sweep(&events, &options);
+	mr_sweep_summary(swept, &summary);
+	points = points_of(swept, &count);
+	ck_assert_uint_gt(count, 100);
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_uint_eq(points[i].cache_limit, i * summary.resolution);
+		ck_assert_uint_ge(points[i].cache_limit, points[i].valid_from);
+		if (i % 29 == 0)
+			check_point(&events, &points[i]);
+	}
+	mr_sweep_free(swept);
+	swept = sweep(&events, &listed);
+	points = points_of(swept, &count);
+	ck_assert_uint_eq(count, 5);
+	for (size_t i = 0; i < count; i++)
+		check_point(&events, &points[i]);
+	mr_sweep_free(swept);
+	free(events.items);
+	mr_run_free(NULL);
+}
+END_TEST
+
 START_TEST(other_policies_are_walked)
 {
 	struct events events = random_events((uint64_t)_i + 501, 150);
@@ -473,6 +537,7 @@ main(void)
 	tcase_add_test(tcase, sizes_are_forgotten);
 	tcase_add_loop_test(jobs, jobs_change_nothing, 0, 4);
 	tcase_add_loop_test(tcase, other_policies_agree, 0, (int)VARIANTS);
+	tcase_add_loop_test(tcase, other_policies_part_late, 0, 3);
 	tcase_add_loop_test(tcase, other_policies_are_walked, 0, (int)VARIANTS);
 	tcase_add_test(jobs, policies_share_a_reading);
 	tcase_add_loop_test(tcase, real_traces_agree, 0, 4);

@@ -98,8 +98,17 @@ mr_core_copy(struct mr_core *to, const struct mr_core *from, uint64_t limit,
 		memcpy(to->blocks, from->blocks, from->block_count * sizeof(*to->blocks));
 	if (classes)
 		memcpy(to->queues, from->queues, classes * sizeof(*to->queues));
-	to->policy.cache_limit = limit;
+	mr_core_move_limit(to, limit);
 	return MR_OK;
+}
+
+void
+mr_core_move_limit(struct mr_core *core, uint64_t limit)
+{
+	/* the events above the limit are the same, but not how far above it */
+	if (core->rare.max_overshoot_bytes)
+		core->rare.max_overshoot_bytes += core->policy.cache_limit - limit;
+	core->policy.cache_limit = limit;
 }
 
 static bool

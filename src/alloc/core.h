@@ -105,6 +105,9 @@ void mr_core_fini(struct mr_core *core);
 MR_MUST_CHECK enum mr_status mr_core_copy(struct mr_core *to, const struct mr_core *from,
 	uint64_t limit, struct mr_error *err);
 
+/* The same in its place: it is as if the limit had been this one from the start. */
+void mr_core_move_limit(struct mr_core *core, uint64_t limit);
+
 /* Whether mlx-cpu's rules as MLX ships them are all that the policy needs. */
 bool mr_core_is_plain(const struct mr_policy *policy);
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "sim/fork.h"
+#include "sim/sim.h"
 
 bool
 mr_limit_up(const struct mr_limit_set *set, uint64_t limit, uint64_t *out)
@@ -13,33 +14,29 @@ mr_limit_up(const struct mr_limit_set *set, uint64_t limit, uint64_t *out)
 	uint64_t over;
 
 	if (set->list) {
-		for (size_t i = 0; i < set->count; i++)
-			if (set->list[i] >= limit) {
-				*out = set->list[i];
-				return true;
-			}
-		return false;
+		const uint64_t *at = set->list;
+
+		while (*at < limit)
+			at++;
+		*out = *at;
+		return true;
 	}
 	over = limit > set->from ? (limit - set->from) % set->step : 0;
 	*out = limit < set->from ? set->from : limit;
 	return !over || !__builtin_add_overflow(limit - over, set->step, out);
 }
 
-bool
-mr_limit_below(const struct mr_limit_set *set, uint64_t limit, uint64_t *out)
+uint64_t
+mr_limit_below(const struct mr_limit_set *set, uint64_t limit)
 {
-	if (set->list) {
-		for (size_t i = set->count; i-- > 0;)
-			if (set->list[i] < limit) {
-				*out = set->list[i];
-				return true;
-			}
-		return false;
-	}
-	if (limit <= set->from)
-		return false;
-	*out = limit - 1 - (limit - 1 - set->from) % set->step;
-	return true;
+	const uint64_t *at = set->list + set->count;
+
+	if (!set->list)
+		return limit - 1 - (limit - 1 - set->from) % set->step;
+	do
+		at--;
+	while (*at >= limit);
+	return *at;
 }
 
 struct mr_run *
@@ -53,8 +50,7 @@ mr_run_new(const struct mr_policy *policy, size_t index, uint64_t first, uint64_
 		(void)mr_fail_memory(err);
 		return NULL;
 	}
-	*run = (struct mr_run){
-		.policy = index, .first = first, .last = last, .limit = last};
+	*run = (struct mr_run){.policy = index, .first = first, .last = last};
 	own.cache_limit = last;
 	if (mr_sim_new(&run->sim, &own, false, err)) {
 		free(run);
@@ -83,8 +79,7 @@ part(struct mr_run **out, const struct mr_run *run, uint64_t first, uint64_t las
 
 	if (!other)
 		return mr_fail_memory(err);
-	*other = (struct mr_run){
-		.policy = run->policy, .first = first, .last = last, .limit = last};
+	*other = (struct mr_run){.policy = run->policy, .first = first, .last = last};
 	st = mr_sim_fork(&other->sim, run->before, last, err);
 	if (st)
 		free(other);
@@ -99,24 +94,38 @@ mr_run_advance(struct mr_run *run, const struct mr_limit_set *set,
 	struct mr_error *err)
 {
 	bool several = run->first != run->last;
-	uint64_t from, to, bound;
+	uint64_t from, to;
 	enum mr_status st = MR_OK;
 
 	*low = NULL;
 	if (several)
-		st = mr_sim_fork(&run->before, run->sim, run->limit, err);
+		st = mr_sim_fork(&run->before, run->sim, run->last, err);
 	if (!st)
 		st = mr_sim_run(run->sim, events, count, err);
 	if (st || !several)
 		return st;
 	mr_sim_valid_range(run->sim, &from, &to);
-	if (from <= run->first || !mr_limit_below(set, from, &bound))
+	if (from <= run->first)
 		return MR_OK;
-	if ((st = part(low, run, run->first, bound, err)))
-		return st;
-	if (!mr_limit_up(set, from, &run->first) || run->first > run->last)
-		run->first = run->last;
-	return MR_OK;
+	st = part(low, run, run->first, mr_limit_below(set, from), err);
+	/* there is one: it went the same at its last limit, of course */
+	if (!st)
+		(void)mr_limit_up(set, from, &run->first);
+	return st;
+}
+
+bool
+mr_run_thin(struct mr_run *run, const struct mr_limit_set *set)
+{
+	uint64_t last = run->last;
+
+	if (last != MR_UNLIMITED)
+		last = mr_limit_below(set, last + 1);
+	if (!mr_limit_up(set, run->first, &run->first) || run->first > last)
+		return false;
+	mr_core_move_limit(mr_sim_core(run->sim), last);
+	run->last = last;
+	return true;
 }
 
 void
@@ -129,5 +138,5 @@ mr_run_point(const struct mr_run *run, uint64_t limit, struct mr_point *out)
 	mr_sim_valid_range(run->sim, &out->valid_from, &out->valid_to);
 	/* The events above the limit are the same, but not how far above it. */
 	if (out->result.max_overshoot_bytes)
-		out->result.max_overshoot_bytes += run->limit - limit;
+		out->result.max_overshoot_bytes += run->last - limit;
 }

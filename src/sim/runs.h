@@ -32,18 +32,20 @@ struct mr_limit_set {
 	uint64_t step;
 };
 
-/* The smallest limit of the set that is at least `limit`; false: there is none. */
+/*
+ * The smallest limit of the set that is at least `limit`; of a list there must be one.
+ * False: in a grid it would be above 2^64 - 1.
+ */
 bool mr_limit_up(const struct mr_limit_set *set, uint64_t limit, uint64_t *out);
-/* The largest below `limit`. */
-bool mr_limit_below(const struct mr_limit_set *set, uint64_t limit, uint64_t *out);
+/* The largest below `limit`; there must be one. */
+uint64_t mr_limit_below(const struct mr_limit_set *set, uint64_t limit);
 
 struct mr_run {
 	struct mr_task task; /* to be advanced */
 	struct mr_run *next; /* in lists */
 	size_t policy;       /* its index */
 	uint64_t first;      /* limits of the set: it stands for these... */
-	uint64_t last;
-	uint64_t limit; /* ...and runs at this, the last or above */
+	uint64_t last;       /* ...and runs at this */
 	struct mr_sim *sim;
 	struct mr_sim *before; /* the state before the batch, or spare memory */
 };
@@ -53,10 +55,13 @@ struct mr_run *mr_run_new(const struct mr_policy *policy, size_t index, uint64_t
 	uint64_t last, struct mr_error *err);
 void mr_run_free(struct mr_run *run);
 
+/* Takes the limits that are not in the set, which got coarser; false: none is left. */
+bool mr_run_thin(struct mr_run *run, const struct mr_limit_set *set);
+
 /*
  * Carries out events. *low is a run for the limits of the set that turn out to
  * part from it, which has yet to carry out the same events, or NULL. They are
- * the lowest ones: a run goes by the highest of its limits or above.
+ * the lowest ones: a run goes by the highest of its limits.
  *   MR_ENOMEM
  */
 MR_MUST_CHECK enum mr_status mr_run_advance(struct mr_run *run,

@@ -66,17 +66,6 @@ mr_spread_advance(void *context, unsigned number, struct mr_task *task)
 		mr_crew_add(&sweep->crew, &low->task);
 }
 
-/* Whether limits of the grid, which got coarser, are left to the run. */
-static bool
-thin(struct mr_run *run, const struct mr_limit_set *set)
-{
-	uint64_t last = run->last;
-
-	return mr_limit_up(set, run->first, &run->first) &&
-		(last == MR_UNLIMITED || mr_limit_below(set, last + 1, &run->last)) &&
-		run->first <= run->last;
-}
-
 /* Doubles the resolution until each policy has few enough points. */
 static void
 coarsen(struct mr_sweep *sweep)
@@ -99,7 +88,7 @@ coarsen(struct mr_sweep *sweep)
 	sweep->run_count = 0;
 	for (struct mr_run *run = runs; run; run = next) {
 		next = run->next;
-		if (thin(run, set))
+		if (mr_run_thin(run, set))
 			add(sweep, run);
 		else
 			mr_run_free(run);
