@@ -84,6 +84,25 @@ static const struct fault_command commands[] = {
 	{.name = "import of zstd", .line = "info packed.txt.zst"},
 	{.name = "import of RMM", .line = "convert --to=jsonl rmm.csv -"},
 	{.name = "import of PyTorch", .line = "convert --to=jsonl snapshot.pickle -"},
+	{.name = "import, pairs", .line = "convert --to=jsonl pairs.json -"},
+	{.name = "import, a full queue", .line = "convert --to=jsonl queue.json -"},
+	{.name = "import, many streams", .line = "info streams.csv"},
+	{.name = "a part without names",
+		.line = "convert --to=jsonl --strip --events=3: small.jsonl -"},
+	{.name = "an import without names",
+		.line = "convert --to=jsonl --strip snapshot.pickle -"},
+	{.name = "an end mark without names",
+		.line = "convert --to=jsonl --strip piped.mrt -"},
+	{.name = "info, a long line", .line = "info long.jsonl"},
+	{.name = "info, many blocks", .line = "info crowd.jsonl"},
+	{.name = "convert, large blocks",
+		.line = "convert sizes.mrt new.mrt",
+		.output = "new.mrt"},
+	{.name = "simulate, many sizes", .line = "simulate sizes.mrt"},
+	{.name = "sweep, many sizes", .line = "sweep --limits=0,1000,100000 sizes.mrt"},
+	{.name = "sweep, many states",
+		.line = "sweep --policy=mlx-cuda --limits=0,100000,500M,900M sizes.mrt"},
+	{.name = "sweep, groups", .line = "sweep --limits=exact groups.jsonl"},
 	{.name = "report, PyTorch",
 		.line = "report --alloc-conf=expandable_segments:True --output=r.html "
 			"snapshot.pickle",
@@ -285,6 +304,151 @@ path_in(char path[PATH_SIZE], const char *folder, const char *name)
 	return path;
 }
 
+#define HEADER "{\"format\":\"alloc-trace\",\"version\":1,\"cache_limit\":100000000%s}\n"
+#define MALLOC                                                                           \
+	"{\"op\":\"malloc\",\"id\":%" PRIu64 ",\"size\":%" PRIu64 ",\"t\":%" PRIu64 "}"  \
+	"\n"
+#define FREE "{\"op\":\"free\",\"id\":%" PRIu64 ",\"t\":%" PRIu64 "}\n"
+
+#define SOON_CLEARED 960   /* sizes: as many as fill a table of them */
+#define ALL_SIZES    11000 /* those after them, and more than one batch of a sweep */
+
+static uint64_t
+next_random(uint64_t *state)
+{
+	*state = *state * UINT64_C(6364136223846793005) + 1;
+	return *state >> 32;
+}
+
+/* Nearly each block is of a size of its own, at random. Times need four bytes. */
+static void
+write_sizes(FILE *file)
+{
+	uint64_t random = 1;
+
+	fprintf(file, HEADER, "");
+	for (uint64_t id = 1, t = 0; id <= ALL_SIZES; id++) {
+		uint64_t most = id <= SOON_CLEARED ? 100000 : 200000;
+
+		fprintf(file, MALLOC, id, next_random(&random) % most + 1, t += 3000000);
+		fprintf(file, FREE, id, t += 3000000);
+		if (id == SOON_CLEARED)
+			fprintf(file, "{\"op\":\"clear_cache\"}\n");
+	}
+}
+
+/* Whether the id has its place at the begin of a table of 1,024. */
+static bool
+has_first_place(uint64_t id)
+{
+	return id * UINT64_C(0x9e3779b97f4a7c15) >> 54 == 0;
+}
+
+/* Many live blocks, so that tables grow; most of the ids are made to crowd. */
+static void
+write_crowd(FILE *file)
+{
+	uint64_t count = 0;
+
+	fprintf(file, HEADER, "");
+	for (uint64_t id = 1; count < 900; id++)
+		if (has_first_place(id) || (count > 160 && id % 8 == 0)) {
+			fprintf(file, MALLOC, id, id % 50, id);
+			count++;
+		}
+}
+
+/* A few sizes again and again: limits part, and come together when all is freed. */
+static void
+write_groups(FILE *file)
+{
+	uint64_t live[8] = {0}, id = 0, random = 1;
+
+	fprintf(file, HEADER, "");
+	for (uint64_t t = 0; t < 500; t++) {
+		uint64_t *slot = &live[next_random(&random) % 8];
+
+		if (*slot)
+			fprintf(file, FREE, *slot, t);
+		else
+			fprintf(file, MALLOC, id + 1, 100 + next_random(&random) % 8 * 10,
+				t);
+		*slot = *slot ? 0 : ++id;
+	}
+}
+
+/* One line that no buffer has room for at first. */
+static void
+write_long(FILE *file)
+{
+	char *text = malloc(300001);
+
+	if (!text)
+		abort();
+	memset(text, 'x', 300000);
+	text[300000] = '\0';
+	fprintf(file, HEADER, ",\"source\":\"");
+	fseek(file, -2, SEEK_CUR);
+	fprintf(file, "%s\"}\n" MALLOC, text, UINT64_C(1), UINT64_C(8), UINT64_C(0));
+	free(text);
+}
+
+static void
+write_rmm(FILE *file)
+{
+	fprintf(file, "Thread,Time,Action,Pointer,Size,Stream\n");
+	for (int i = 1; i < 1100; i++)
+		fprintf(file, "1,10:00:00.000000,allocate,0x%x,8,0x%x\n", i, i);
+}
+
+/* A memory event of a profile, of a block at this address. */
+static void
+write_memory(FILE *file, int time, int address, int bytes)
+{
+	fprintf(file,
+		"%s{\"name\":\"[memory]\",\"ts\":%d,\"args\":{\"Device Type\":0,"
+		"\"Device Id\":-1,\"Bytes\":%d,\"Addr\":%d}}\n",
+		time ? "," : "[", time, bytes, address);
+}
+
+/* The queue of events is full at a free, and again where an address comes twice. */
+static void
+write_queue(FILE *file)
+{
+	for (int i = 0; i < 64; i++)
+		write_memory(file, i, i, 8);
+	write_memory(file, 64, 0, -8);
+	for (int i = 65; i < 128; i++)
+		write_memory(file, i, i, 8);
+	write_memory(file, 128, 100, 8);
+	fprintf(file, "]");
+}
+
+static bool
+make_large_inputs(void)
+{
+	static const struct {
+		const char *name;
+		void (*write)(FILE *file);
+	} rows[] = {{"sizes.jsonl", write_sizes}, {"crowd.jsonl", write_crowd},
+		{"groups.jsonl", write_groups}, {"long.jsonl", write_long},
+		{"streams.csv", write_rmm}, {"queue.json", write_queue}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text;
+		size_t length;
+		FILE *file = open_memstream(&text, &length);
+
+		if (!file)
+			return false;
+		rows[i].write(file);
+		if (fclose(file) || !fault_input(rows[i].name, text, length))
+			return false;
+		free(text);
+	}
+	return fault_input_made("sizes.mrt", "convert sizes.jsonl sizes.mrt", false);
+}
+
 /* Inputs from the source tree, and those that commands make of them. */
 static bool
 make_inputs(const char *source)
@@ -296,6 +460,7 @@ make_inputs(const char *source)
 		{"heaptrack.txt.gz", "tests/corpus/good-heaptrack.txt.gz"},
 		{"intervals.csv", "tests/corpus/good-intervals.csv"},
 		{"kineto.json", "tests/corpus/good-kineto.json"},
+		{"pairs.json", "tests/corpus/good-kineto-no-addr.json"},
 		{"logalloc.log", "tests/corpus/good-logalloc.log"},
 		{"mtrace.mtrace", "tests/corpus/good-mtrace.mtrace"},
 		{"packed.txt.zst", "tests/corpus/good-zstd.txt.zst"},
@@ -305,7 +470,7 @@ make_inputs(const char *source)
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		if (!fault_input_file(files[i][0], path_in(path, source, files[i][1])))
 			return false;
-	return fault_input("old.jsonl", "old\n", 4) &&
+	return make_large_inputs() && fault_input("old.jsonl", "old\n", 4) &&
 		fault_input_made(
 			"small.mrt.gz", "convert small.jsonl small.mrt.gz", false) &&
 		fault_input_made(
@@ -314,6 +479,8 @@ make_inputs(const char *source)
 			"simulate --format=json --set page=1 small.jsonl", true) &&
 		fault_input_made(
 			"replay.json", "replay --format=json small.jsonl", true) &&
+		!system("memreplay convert - piped.mrt <mtrace.mtrace 2>/dev/null") &&
+		fault_input_file("piped.mrt", "piped.mrt") &&
 		!system("env $(memreplay record -o saved.jsonl --print-env 2>/dev/null) "
 			"recordee all >/dev/null") &&
 		fault_input_file("saved.jsonl.spool", "saved.jsonl.spool");

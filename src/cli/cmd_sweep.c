@@ -71,8 +71,7 @@ print_curve(struct job *job, const struct mr_curve *curve, struct mr_error *err)
 		if (!first)
 			putc('\n', job->out);
 		mr_screen_init(&screen, stdout);
-		mr_curve_table(curve, &screen, job->out);
-		break;
+		return mr_curve_table(curve, &screen, job->out, err);
 	case MR_OUTPUT_JSON:
 		if (!first)
 			fputs(",\n", job->out);

@@ -154,15 +154,14 @@ print_heading(enum detail detail, FILE *out)
 	fputc('\n', out);
 }
 
-static void
-print_losses(const struct mr_curve *curve, FILE *out)
+static enum mr_status
+print_losses(const struct mr_curve *curve, FILE *out, struct mr_error *err)
 {
 	struct mr_loss *losses = NULL;
 	size_t count = 0;
 	char from[MR_TEXT_SIZE], to[MR_TEXT_SIZE], hits[MR_TEXT_SIZE];
+	enum mr_status st = mr_curve_losses(curve, &losses, &count, err);
 
-	if (mr_curve_losses(curve, &losses, &count, NULL))
-		return;
 	if (count)
 		fprintf(out, "\nMore cache means fewer hits in %zu place%s%s:\n", count,
 			count == 1 ? "" : "s",
@@ -173,10 +172,12 @@ print_losses(const struct mr_curve *curve, FILE *out)
 			exact_size(to, curve->points[losses[i].at + 1].cache_limit),
 			mr_count_print(hits, losses[i].hits));
 	free(losses);
+	return st;
 }
 
-void
-mr_curve_table(const struct mr_curve *curve, const struct mr_screen *screen, FILE *out)
+enum mr_status
+mr_curve_table(const struct mr_curve *curve, const struct mr_screen *screen, FILE *out,
+	struct mr_error *err)
 {
 	char text[MR_TEXT_SIZE];
 
@@ -191,7 +192,7 @@ mr_curve_table(const struct mr_curve *curve, const struct mr_screen *screen, FIL
 	print_heading(detail_for(screen), out);
 	for (size_t i = 0; i < curve->count; i++)
 		print_row(curve, i, screen, out);
-	print_losses(curve, out);
+	return print_losses(curve, out, err);
 }
 
 /* Prints a number, or null for what has no bound. */

@@ -28,9 +28,9 @@ struct mr_curve {
  */
 bool mr_curve_proved(const struct mr_curve *curve, size_t i);
 
-/* Prints the table of points; on a terminal in its width, with a chart. */
-void mr_curve_table(
-	const struct mr_curve *curve, const struct mr_screen *screen, FILE *out);
+/* Prints the table of points; on a terminal in its width, with a chart. MR_ENOMEM. */
+MR_MUST_CHECK enum mr_status mr_curve_table(const struct mr_curve *curve,
+	const struct mr_screen *screen, FILE *out, struct mr_error *err);
 
 /* Prints one JSON object, without a newline behind it. MR_ENOMEM. */
 MR_MUST_CHECK enum mr_status mr_curve_json(
