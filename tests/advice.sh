@@ -75,6 +75,17 @@ sizes_once() {
 		[ "$(grep -c '"\?In place of finding [12],' "$work/findings")" = 1 ]
 }
 
+# A block that comes and goes, and at last one for which a cached one leaves no room.
+{
+	echo '{"format":"alloc-trace","version":1}'
+	echo '{"op":"malloc","id":1,"size":100}'
+	for id in 2 3 4 5 6 7 8 9; do
+		echo "{\"op\":\"malloc\",\"id\":$id,\"size\":200}"
+		echo "{\"op\":\"free\",\"id\":$id}"
+	done
+	echo '{"op":"malloc","id":10,"size":300}'
+} >"$work/full.jsonl"
+
 traces=$top_srcdir/traces
 ok "a larger limit" advice raise_limit "$traces/mlp_train.mrt.gz"
 ok "a clear between phases" advice clear "$traces/phase_change.mrt.gz"
@@ -89,5 +100,13 @@ ok "under another policy" advice raise_limit "$traces/phase_change.mrt.gz" \
 	--policy=mlx-metal --cache-limit=16M
 ok "with a clear already" advice raise_limit "$traces/phase_change.mrt.gz" \
 	--clear-at="phase infer"
+ok "windows no wider than there are" advice window "$traces/limits.mrt.gz" \
+	--set page=2 --set window_pages=4100
+ok "a limit far beyond all memory" nothing "$traces/mlp_train.mrt.gz" \
+	--cache-limit=9000000000000000000 --set window_pages=1048576
+ok "a cache where there is none" advice raise_limit "$work/full.jsonl" \
+	--policy=mlx-metal --cache-limit=0 --set memory_limit=600
+ok "nothing for which a malloc fails" nothing "$work/full.jsonl" \
+	--policy=mlx-metal --cache-limit=0 --set memory_limit=600 --set max_blocks=2
 ok "plain malloc has no advice" nothing "$traces/mlp_train.mrt.gz" --policy=none
 end_tests

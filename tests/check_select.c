@@ -36,6 +36,9 @@ select_to(const char *out, const char *path, const struct mr_select_options *opt
 	while (!(st = mr_reader_next(reader, &event, err)))
 		if ((st = mr_select_add(select, &event, err)))
 			break;
+	/* what is over is over, whatever comes */
+	if (st == MR_END && options->to_event)
+		ck_assert_int_eq(mr_select_add(select, &event, err), MR_END);
 	if (st == MR_END) {
 		st = mr_select_finish(select, result, err);
 		st = st ? st : MR_END;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Records come out of a spool sorted and stable, in memory or from a file. */
 #include <check.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "kit.h"
 #include "suite.h"
@@ -62,6 +66,87 @@ START_TEST(records_come_sorted)
 }
 END_TEST
 
+/* A temporary file that cannot be opened, is full, or becomes shorter. */
+static const struct {
+	const char *text;
+	size_t count, run;
+	int limit;   /* a resource that there is none of ... */
+	size_t from; /* ... from this record on */
+	bool cut_early, cut_late;
+} failures[] = {
+	{"Too many open files", 9, 8, RLIMIT_NOFILE, 0, false, false},
+	{"File too large", 1001, 1000, RLIMIT_FSIZE, 0, false, false},
+	{"File too large", 1500, 1000, RLIMIT_FSIZE, 1499, false, false},
+	{"File too large", 16, 8, RLIMIT_FSIZE, 0, false, false},
+	{"Input/output error", 3000, 1500, -1, 0, true, false},
+	{"Input/output error", 3000, 1500, -1, 0, false, true},
+};
+
+static int
+next_descriptor(void)
+{
+	int fd = dup(STDOUT_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+/* No more descriptors than there are open, or no byte in a file; or all again. */
+static void
+limit_resource(int resource, bool none)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert(!getrlimit(resource, &limit));
+	limit.rlim_cur = !none              ? limit.rlim_max
+		: resource == RLIMIT_NOFILE ? (rlim_t)next_descriptor()
+					    : 0;
+	ck_assert(!setrlimit(resource, &limit));
+}
+
+/* Puts and reads all records, and returns how that ended. */
+static enum mr_status
+use_spool(struct mr_spool *spool, int row, struct mr_error *err)
+{
+	struct mr_spool_record record = {0};
+	int fd = next_descriptor();
+	enum mr_status st = MR_OK;
+
+	for (size_t i = 0; i < failures[row].count && !st; i++) {
+		if (failures[row].limit >= 0 && i == failures[row].from)
+			limit_resource(failures[row].limit, true);
+		st = mr_spool_put(spool, &record, err);
+	}
+	if (!st)
+		st = mr_spool_rewind(spool, err);
+	if (!st && failures[row].cut_early) {
+		ck_assert(!ftruncate(fd, 0));
+		st = mr_spool_rewind(spool, err);
+	}
+	if (!st && failures[row].cut_late)
+		ck_assert(!ftruncate(fd, 0));
+	while (!st)
+		st = mr_spool_next(spool, &record, err);
+	if (failures[row].limit >= 0)
+		limit_resource(failures[row].limit, false);
+	return st;
+}
+
+START_TEST(files_that_fail_are_reported)
+{
+	struct mr_error err = {.text = ""};
+	struct mr_spool *spool;
+
+	ck_assert(!mr_spool_new(&spool, failures[_i].run, NULL));
+	ck_assert_int_eq(use_spool(spool, _i, &err), MR_EIO);
+	ck_assert_msg(strstr(err.text, "temporary file: ") &&
+			strstr(err.text, failures[_i].text),
+		"%s", err.text);
+	mr_spool_free(spool);
+}
+END_TEST
+
 /* Pairs are taken under their key, the newest first. */
 START_TEST(pairs_are_stacks)
 {
@@ -93,6 +178,8 @@ main(void)
 
 	tcase_add_loop_test(
 		tcase, records_come_sorted, 0, sizeof(cases) / sizeof(cases[0]));
+	tcase_add_loop_test(tcase, files_that_fail_are_reported, 0,
+		(int)(sizeof(failures) / sizeof(failures[0])));
 	tcase_add_test(tcase, pairs_are_stacks);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

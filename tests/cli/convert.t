@@ -125,6 +125,10 @@ $ printf '{"format":"alloc-trace","version":1}\n{"op":"malloc","id":1,"size":900
 ! memreplay: standard input: event 1: the size of 9007199254740992 becomes more than 2^63 - 1 when scaled
 ? 1
 
+$ printf '{"format":"alloc-trace","version":1}\n{"op":"malloc","id":1,"size":9007199254740992}\n{"op":"clear_cache"}\n' | memreplay convert --events=2: --scale-sizes=1000000 - new.jsonl
+! memreplay: standard input: event 2: the size of 9007199254740992 becomes more than 2^63 - 1 when scaled
+? 1
+
 # wrong use
 $ memreplay convert --events=5 small.jsonl new.jsonl
 ! memreplay: convert: --events: "5" is not FIRST:LAST, as 1:1000 or 5001:
