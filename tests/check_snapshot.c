@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kit.h"
+#include "sim/torchload.h"
 #include "suite.h"
 #include "trace/pickle.h"
 #include "trace/snapshot.h"
@@ -176,6 +177,189 @@ START_TEST(blocks_without_addresses)
 }
 END_TEST
 
+/* --- what no snapshot is */
+
+/* A pickle in the making. */
+static struct {
+	char *bytes;
+	size_t length;
+} made;
+
+static void
+put_bytes(const void *bytes, size_t length)
+{
+	made.bytes = realloc(made.bytes, made.length + length);
+	ck_assert_ptr_nonnull(made.bytes);
+	memcpy(made.bytes + made.length, bytes, length);
+	made.length += length;
+}
+
+#define PUT(text) put_bytes(text, sizeof(text) - 1)
+
+/* What a dict holds under a key: the opcodes of a value come next. */
+static void
+put_key(const char *key)
+{
+	const char head[] = {'U', (char)strlen(key)};
+
+	put_bytes(head, 2);
+	put_bytes(key, strlen(key));
+}
+
+/* So many times two opcodes, in a list. */
+static void
+put_list(const char *two, size_t count)
+{
+	PUT("](");
+	for (size_t i = 0; i < count; i++)
+		put_bytes(two, 2);
+	PUT("e");
+}
+
+/* What was put is refused, with a text that holds `text`. */
+static void
+refused(const char *text)
+{
+	const char *path = temp_path(".pickle");
+	struct mr_snapshot *snapshot;
+	struct mr_input *input;
+	struct mr_error err = {0};
+	enum mr_status st;
+
+	save_file(path, made.bytes, made.length);
+	ck_assert(!mr_input_open(&input, path, &err));
+	st = mr_snapshot_read(&snapshot, input, true, &err);
+	ck_assert_msg(st == MR_EFORMAT && strstr(err.text, text),
+		"status %d, %s instead of: %s", (int)st, err.text, text);
+	ck_assert_ptr_null(snapshot);
+	mr_input_close(input);
+	remove(path);
+	free(made.bytes);
+	made.bytes = NULL;
+	made.length = 0;
+}
+
+START_TEST(frames_that_are_none)
+{
+	PUT("\x80\x04}(");
+	put_key("action");
+	put_key("alloc");
+	put_key("addr");
+	PUT("K\x01");
+	put_key("size");
+	PUT("K\x01");
+	put_key("frames");
+	PUT("](Neu.");
+	refused("a frame without \"name\" and \"filename\"");
+}
+END_TEST
+
+START_TEST(too_many_devices)
+{
+	PUT("\x80\x04}");
+	put_key("device_traces");
+	PUT("](");
+	for (int i = 0; i < 4097; i++)
+		PUT("]");
+	PUT("es.");
+	refused("4097 devices are too many");
+}
+END_TEST
+
+/* References to one dict: they take far less in the file than in memory. */
+START_TEST(notes_without_end)
+{
+	PUT("\x80\x04}(");
+	put_key("device_traces");
+	PUT("]");
+	put_key("external_annotations");
+	PUT("]}q\0a");
+	PUT("(");
+	for (int i = 0; i < 1 << 18; i++)
+		PUT("h\0");
+	PUT("eu.");
+	refused("needs more memory than one of its length may");
+}
+END_TEST
+
+START_TEST(frames_without_end)
+{
+	PUT("\x80\x04](}(");
+	put_key("filename");
+	put_key("x.py");
+	PUT("uq\0");
+	put_list("NN", 1 << 18); /* most of what there is is used here */
+	put_list("NN", 1 << 16);
+	PUT("}(");
+	put_key("action");
+	put_key("alloc");
+	put_key("addr");
+	PUT("K\x01");
+	put_key("size");
+	PUT("K\x01");
+	put_key("frames");
+	put_list("h\0", 524000);
+	PUT("ue.");
+	refused("needs more memory than one of its length may");
+}
+END_TEST
+
+START_TEST(lists_without_end)
+{
+	PUT("\x80\x04");
+	put_list("NN", 600000);
+	PUT(".");
+	refused("needs more memory than one of its length may");
+	PUT("\x80\x04");
+	put_list("N\x85", 500000);
+	PUT(".");
+	refused("needs more memory than one of its length may");
+}
+END_TEST
+
+/* What cannot be unpacked is no pickle. */
+START_TEST(damaged_before_the_first_byte)
+{
+	struct blob blob =
+		load_file(source_path("tests/corpus", "bad-gzip-method.jsonl.gz"));
+
+	put_bytes(blob.data, blob.length);
+	free(blob.data);
+	refused("gzip");
+}
+END_TEST
+
+/* Values that mean nothing are passed over; see make_snapshots.py. */
+START_TEST(odd_values)
+{
+	static const char settings[] =
+		"{\"PYTORCH_CUDA_ALLOC_CONF\":null,\"max_split_size\":67108864,"
+		"\"garbage_collection_threshold\":0,\"expandable_segments\":false,"
+		"\"deep\":[[[[[[[null]]]]]]],\"frame\":null}";
+	struct mr_snapshot *s = read_snapshot("good-snapshot-odd.pickle", true);
+	struct mr_torch_case of;
+	char place[MR_TORCH_PLACE_SIZE], *text = cJSON_PrintUnformatted(s->settings);
+	struct mr_error err;
+
+	ck_assert_str_eq(text, settings);
+	free(text);
+	ck_assert_uint_eq(
+		mr_snapshot_stack_frame(s, s->devices[0].events[0].stack, 0).line, 0);
+	ck_assert_uint_eq(s->segments[0].pool[0], 0);
+	ck_assert_uint_eq(s->blocks[0].requested, 512);
+	ck_assert_uint_eq(s->blocks[1].requested, 1024);
+	ck_assert(!mr_torch_case_snapshot(&of, s, NULL, &err));
+	ck_assert_uint_eq(of.recording.settings.max_split_size, 64 << 20);
+	ck_assert_uint_eq(of.recording.settings.large_segment, 20 << 20);
+	ck_assert_uint_eq(of.recording.segment_count, 1);
+	ck_assert_int_eq(of.recording.events[0].kind, MR_RECORDED_OTHER);
+	ck_assert_int_eq(of.recording.events[1].kind, MR_RECORDED_ALLOC);
+	ck_assert_str_eq(mr_torch_case_place(place, &of, 0), "a.py:0 f");
+	ck_assert_str_eq(mr_torch_case_place(place, &of, 2), "");
+	mr_torch_case_fini(&of);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -187,6 +371,13 @@ main(void)
 	tcase_add_test(tcase, snapshot_in_full);
 	tcase_add_test(tcase, snapshot_without_stacks);
 	tcase_add_test(tcase, blocks_without_addresses);
+	tcase_add_test(tcase, frames_that_are_none);
+	tcase_add_test(tcase, too_many_devices);
+	tcase_add_test(tcase, notes_without_end);
+	tcase_add_test(tcase, frames_without_end);
+	tcase_add_test(tcase, lists_without_end);
+	tcase_add_test(tcase, damaged_before_the_first_byte);
+	tcase_add_test(tcase, odd_values);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -103,6 +103,8 @@ static const struct fault_command commands[] = {
 	{.name = "sweep, many states",
 		.line = "sweep --policy=mlx-cuda --limits=0,100000,500M,900M sizes.mrt"},
 	{.name = "sweep, groups", .line = "sweep --limits=exact groups.jsonl"},
+	{.name = "import of PyTorch, wide streams",
+		.line = "convert --to=jsonl wide.pickle -"},
 	{.name = "report, PyTorch",
 		.line = "report --alloc-conf=expandable_segments:True --output=r.html "
 			"snapshot.pickle",
@@ -455,6 +457,7 @@ make_inputs(const char *source)
 {
 	static const char *const files[][2] = {{"small.jsonl", "tests/cli/small.jsonl"},
 		{"snapshot.pickle", "tests/corpus/good-snapshot-protocol-4.pickle"},
+		{"wide.pickle", "tests/corpus/good-snapshot-wide.pickle"},
 		{"document.json", "tests/corpus/good-document.json"},
 		{"android.txt", "tests/corpus/good-android-times.txt"},
 		{"heaptrack.txt.gz", "tests/corpus/good-heaptrack.txt.gz"},

@@ -132,6 +132,30 @@ def good():
             event("free_completed", BASE, 10, 3)]]}, 4))
 
 
+def odd():
+    """Values that mean nothing, another device's segment, and a note before all."""
+    frames = [{"name": "f", "filename": "a.py", "line": None}]
+    deep = 1
+    for _ in range(8):
+        deep = [deep]
+    blocks = [dict(block(BASE, 512, 512, frames=[]), history=5),
+              dict(block(BASE + 512, 1024, 1024, frames=[]), history=frames[0])]
+    for one in blocks:
+        del one["requested_size"]
+    blocks.append(block(BASE + 1536, 2 * MIB - 1536, 0, "inactive", frames=[]))
+    first = segment(BASE, 2 * MIB, [], kind="small")
+    first.update(blocks=blocks, segment_pool_id=frames[0])
+    put("good-snapshot-odd.pickle", pickle.dumps(
+        {"segments": [first, dict(SEGMENTS[1], device=1)],
+         "device_traces": [[event("alloc", BASE, 0, 10, frames=frames),
+                            event("alloc", BASE + 512, 1024, 12)]],
+         "allocator_settings": {
+             "PYTORCH_CUDA_ALLOC_CONF": None, "max_split_size": 64 * MIB,
+             "garbage_collection_threshold": 0, "expandable_segments": False,
+             "deep": deep, "frame": frames[0]},
+         "external_annotations": [dict(NOTES[0], time_us=5)]}, 4))
+
+
 def memoized_twice():
     """Two segments that are one, by the memo."""
     one = segment(BASE, 2 * MIB, [block(BASE, 512, 100)])
@@ -163,6 +187,18 @@ def bad_snapshots():
         {"segments": [], "device_traces": [{"a": 1}]}, 4))
     put("bad-snapshot-not-an-event.pickle", pickle.dumps(
         {"segments": [], "device_traces": [[{"what": 1}]]}, 4))
+    one = block(BASE, 512, 100)
+    put("bad-snapshot-block-twice.pickle", pickle.dumps(
+        {"segments": [segment(BASE, 2 * MIB, [one]),
+                      segment(BASE + 2 * MIB, 2 * MIB, [one])]}, 4))
+    put("bad-snapshot-device.pickle", pickle.dumps(
+        {"segments": [segment(BASE, 2 * MIB, [], device=1 << 31)]}, 4))
+    put("bad-snapshot-pool.pickle", pickle.dumps(
+        {"segments": [dict(segment(BASE, 2 * MIB, []), segment_pool_id=(0, "1"))]}, 4))
+    del one["requested_size"]
+    one["history"] = [{"real_size": -1}]
+    put("bad-snapshot-real-size.pickle", pickle.dumps(
+        {"segments": [dict(segment(BASE, 2 * MIB, []), blocks=[one])]}, 4))
     put("bad-snapshot-huge.pickle", pickle.dumps(
         {"segments": [], "device_traces": [[event("alloc", BASE, 1 << 63)]]}, 4))
 
@@ -220,5 +256,6 @@ def bomb(depth):
 
 
 good()
+odd()
 bad_snapshots()
 bad_pickles()

@@ -34,7 +34,7 @@ def blocks_of(data, device, states):
             size = block.get("requested_size")
             if size is None:
                 size = block["size"]
-                if block.get("history"):
+                if isinstance(block.get("history"), list):
                     size = block["history"][0]["real_size"]
             if block["state"] in states:
                 found[at] = size
