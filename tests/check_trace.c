@@ -514,6 +514,28 @@ START_TEST(chosen_ids_do_not_crowd)
 }
 END_TEST
 
+/* Ids that fill a stretch of the table, each in its own place, stay there. */
+START_TEST(ids_at_home_stay)
+{
+	const uint32_t count = 3 * MR_SLOT_PROBES;
+	struct mr_slots slots;
+	uint32_t slot;
+
+	ck_assert_int_eq(mr_slots_init(&slots, NULL), MR_OK);
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t id = (i << slots.shift) * CHOSEN;
+
+		ck_assert_int_eq(mr_slots_add(&slots, &slot, id, NULL), MR_OK);
+		ck_assert_uint_eq(slots.table[i].slot, i);
+	}
+	ck_assert(mr_slots_remove(&slots, &slot, 0));
+	ck_assert_uint_eq(slots.table[0].slot, MR_SLOT_NONE);
+	for (uint32_t i = 1; i < count; i++)
+		ck_assert_uint_eq(slots.table[i].slot, i);
+	mr_slots_fini(&slots);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -534,6 +556,7 @@ main(void)
 	tcase_add_test(tcase, bytes_taken_ahead_are_the_file);
 	tcase_add_test(tcase, slots_are_those_of_live_blocks);
 	tcase_add_test(tcase, chosen_ids_do_not_crowd);
+	tcase_add_test(tcase, ids_at_home_stay);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -94,6 +94,7 @@ static const struct fault_command commands[] = {
 	{.name = "an end mark without names",
 		.line = "convert --to=jsonl --strip piped.mrt -"},
 	{.name = "info, a long line", .line = "info long.jsonl"},
+	{.name = "info, a large gzip member", .line = "info long.jsonl.gz"},
 	{.name = "info, many blocks", .line = "info crowd.jsonl"},
 	{.name = "convert, large blocks",
 		.line = "convert sizes.mrt new.mrt",
@@ -101,7 +102,8 @@ static const struct fault_command commands[] = {
 	{.name = "simulate, many sizes", .line = "simulate sizes.mrt"},
 	{.name = "sweep, many sizes", .line = "sweep --limits=0,1000,100000 sizes.mrt"},
 	{.name = "sweep, many states",
-		.line = "sweep --policy=mlx-cuda --limits=0,100000,500M,900M sizes.mrt"},
+		.line = "sweep --set=on_full=evict --limits=0,100000,500M,900M "
+			"sizes.mrt"},
 	{.name = "sweep, groups", .line = "sweep --limits=exact groups.jsonl"},
 	{.name = "import of PyTorch, wide streams",
 		.line = "convert --to=jsonl wide.pickle -"},
@@ -322,20 +324,26 @@ next_random(uint64_t *state)
 	return *state >> 32;
 }
 
-/* Nearly each block is of a size of its own, at random. Times need four bytes. */
+/*
+ * First as many sizes at once as fill a table of them, which are all forgotten when one
+ * more comes; then nearly each block is of a size of its own. Times need four bytes.
+ */
 static void
 write_sizes(FILE *file)
 {
-	uint64_t random = 1;
+	uint64_t random = 1, t = 0, id;
 
 	fprintf(file, HEADER, "");
-	for (uint64_t id = 1, t = 0; id <= ALL_SIZES; id++) {
-		uint64_t most = id <= SOON_CLEARED ? 100000 : 200000;
-
-		fprintf(file, MALLOC, id, next_random(&random) % most + 1, t += 3000000);
+	for (id = 1; id <= SOON_CLEARED; id++)
+		fprintf(file, MALLOC, id, next_random(&random) % 100 * 1000 + id,
+			t += 3000000);
+	for (id = 1; id <= SOON_CLEARED; id++)
 		fprintf(file, FREE, id, t += 3000000);
-		if (id == SOON_CLEARED)
-			fprintf(file, "{\"op\":\"clear_cache\"}\n");
+	fprintf(file, "{\"op\":\"clear_cache\"}\n");
+	for (id = SOON_CLEARED + 1; id <= ALL_SIZES; id++) {
+		fprintf(file, MALLOC, id, next_random(&random) % 200000 + 1,
+			t += 3000000);
+		fprintf(file, FREE, id, t += 3000000);
 	}
 }
 
@@ -448,7 +456,9 @@ make_large_inputs(void)
 			return false;
 		free(text);
 	}
-	return fault_input_made("sizes.mrt", "convert sizes.jsonl sizes.mrt", false);
+	return fault_input_made("sizes.mrt", "convert sizes.jsonl sizes.mrt", false) &&
+		fault_input_made(
+			"long.jsonl.gz", "convert long.jsonl long.jsonl.gz", false);
 }
 
 /* Inputs from the source tree, and those that commands make of them. */
