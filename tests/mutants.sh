@@ -210,12 +210,31 @@ s/enter(bound, true)/enter(bound, false)/
 src/sim/bound.c
 the GPU's overshoot is forgotten
 s/if (bound->loose)$/if (false)/
+src/sim/group.c
+limits join whatever blocks they have live
+s/a->hash == b->hash/a->cached == b->cached/;s/!memcmp(a->live, .*/true;/
+src/sim/group.c
+limits join whatever blocks they have cached
+s/a->hash == b->hash/a->active == b->active/;s/!memcmp(a->counts, .*/true \&\&/
+src/sim/group.c
+limits part one too low
+s/lanes\[middle\]->first < at)/lanes[middle]->first + 1 < at)/
+src/sim/group.c
+a group that parts forgets what it counted
+s/^\tmr_group_flush(group);$/\tgroup->tally = no_tally;/
+src/sim/group.c
+a larger block counts as one of the size asked for
+s/tally->larger_hits += capacity != size;//
+src/sim/group.c
+a clear leaves the blocks cached
+s/group->cached = group->cached_blocks = 0;/group->cached = 0;/
 MUTANTS
 }
 
 # The tests that are to notice what is broken in a file, the likeliest first.
 tests_of() {
 	case $1 in
+	src/sim/group.c) echo tests/check_sweep ;;
 	src/sim/*) echo tests/check_detail tests/check_sim ;;
 	*) echo $tests ;;
 	esac
@@ -277,7 +296,7 @@ prepare() {
 	mkdir "$scratch/build" && cp -R "$top_srcdir" "$scratch/source" &&
 		rm -rf "$scratch/source/build" "$scratch"/source/build-[!a]* &&
 		(cd "$scratch/build" && ../source/configure -q CFLAGS=-O1) &&
-		for test in $tests tests/check_torch tests/torch.sh; do
+		for test in $tests tests/check_sweep tests/check_torch tests/torch.sh; do
 			build "$test" && ! fails "$test" || return
 		done
 }
