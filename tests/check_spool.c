@@ -95,14 +95,15 @@ next_descriptor(void)
 static void
 limit_resource(int resource, bool none)
 {
+	bool files = resource == RLIMIT_NOFILE;
 	struct rlimit limit;
 
 	signal(SIGXFSZ, SIG_IGN);
-	ck_assert(!getrlimit(resource, &limit));
-	limit.rlim_cur = !none              ? limit.rlim_max
-		: resource == RLIMIT_NOFILE ? (rlim_t)next_descriptor()
-					    : 0;
-	ck_assert(!setrlimit(resource, &limit));
+	ck_assert(!(files ? getrlimit(RLIMIT_NOFILE, &limit)
+			  : getrlimit(RLIMIT_FSIZE, &limit)));
+	limit.rlim_cur = !none ? limit.rlim_max : files ? (rlim_t)next_descriptor() : 0;
+	ck_assert(!(files ? setrlimit(RLIMIT_NOFILE, &limit)
+			  : setrlimit(RLIMIT_FSIZE, &limit)));
 }
 
 /* Puts and reads all records, and returns how that ended. */

@@ -25,19 +25,18 @@
 #define MIB  (1024 * KIB)
 #define BASE (UINT64_C(1) << 40)
 
-#define EVENT(what, at, bytes, ...)                                                      \
+/* Behind the size of an event, and the blocks of a segment, further members can stand. */
+#define EVENT(what, at, ...)                                                             \
 	{                                                                                \
-		.kind = MR_RECORDED_##what, .addr = BASE + (at), .size = (bytes),        \
-		__VA_ARGS__                                                              \
+		.kind = MR_RECORDED_##what, .addr = BASE + (at), .size = __VA_ARGS__     \
 	}
 #define BLOCK(at, bytes, asked, is)                                                      \
 	{                                                                                \
 		BASE + (at), bytes, asked, MR_TORCH_##is                                 \
 	}
-#define SEGMENT(at, bytes, blocks, ...)                                                  \
+#define SEGMENT(at, bytes, ...)                                                          \
 	{                                                                                \
-		.addr = BASE + (at), .size = (bytes), .block_count = (blocks),           \
-		__VA_ARGS__                                                              \
+		.addr = BASE + (at), .size = (bytes), .block_count = __VA_ARGS__         \
 	}
 #define SMALL(blocks) SEGMENT(0, 2 * MIB, blocks, .small = true)
 #define RUN(at, bytes, blocks, number)                                                   \
