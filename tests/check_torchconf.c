@@ -141,6 +141,28 @@ START_TEST(too_long)
 }
 END_TEST
 
+/* What no string says, numbers without end, is cut and ends. */
+START_TEST(cut)
+{
+	struct mr_torch_settings settings;
+	char text[2 * MR_TORCH_CONF_SIZE];
+
+	mr_torch_conf_defaults(&settings);
+	settings.expandable = 1;
+	for (uint64_t i = 0; i < 16; i++)
+		settings.roundup[i] = UINT64_MAX - i;
+	memset(text, 'x', sizeof(text));
+	settings.max_split_size = UINT64_MAX - 1;
+	settings.gc_threshold = settings.fraction = MR_TORCH_SHARE / 3;
+	settings.large_segment = UINT64_C(1) << 60;
+	ck_assert_uint_eq(
+		strlen(mr_torch_conf_print(text, &settings)), MR_TORCH_CONF_SIZE - 1);
+	for (size_t i = MR_TORCH_CONF_SIZE; i < sizeof(text); i++)
+		ck_assert_int_eq(text[i], 'x');
+	ck_assert_int_eq(strncmp(text, "expandable_segments:True,", 25), 0);
+}
+END_TEST
+
 /* The policies start as PyTorch does; knobs and string are the same settings. */
 START_TEST(policies)
 {
@@ -185,6 +207,7 @@ main(void)
 		all, remarked, 0, (int)(sizeof(remarks) / sizeof(remarks[0])));
 	tcase_add_test(all, replaced);
 	tcase_add_test(all, too_long);
+	tcase_add_test(all, cut);
 	tcase_add_test(all, policies);
 	suite_add_tcase(suite, all);
 	runner = srunner_create(suite);

@@ -203,6 +203,46 @@ START_TEST(refused_in_part)
 }
 END_TEST
 
+/*
+ * A device that is larger may be too small: what is unused is given back later there.
+ * The smallest that fits is looked for below the first that was found, too.
+ */
+START_TEST(larger_and_too_small)
+{
+	static const int program[] = {20, 80, -1, 90, -0, 50, -2, 120};
+	struct mr_torch_case of = {0};
+	struct mr_torch_device device;
+	struct mr_policy policy;
+	uint64_t refused = 0, id = 0;
+
+	for (size_t i = 0; i < sizeof(program) / sizeof(program[0]); i++) {
+		if (program[i] > 0)
+			add(&of, MR_OP_MALLOC, id++, (uint64_t)program[i] * MIB);
+		else
+			add(&of, MR_OP_FREE, (uint64_t)-program[i], 0);
+	}
+	ck_assert_int_eq(mr_policy_init(&policy, "torch-cuda", NULL), MR_OK);
+	ck_assert_int_eq(mr_torch_smallest(&device, &of.script, &policy.torch,
+				 MR_TORCH_REBUILT, NULL),
+		MR_OK);
+	ck_assert_uint_eq(device.bytes, 180 * MIB);
+	ck_assert_uint_eq(device.fits_below, 1);
+	ck_assert_uint_eq(device.fails_above, 0);
+	for (uint64_t more = 0; more <= 40; more++) {
+		struct mr_torch_whatif whatif;
+
+		policy.torch.memory = (180 + more) * MIB;
+		ck_assert_int_eq(mr_torch_whatif(&whatif, &of.script, &policy.torch,
+					 MR_TORCH_REBUILT, NULL),
+			MR_OK);
+		ck_assert(more || !whatif.result.ooms);
+		refused += whatif.result.ooms;
+	}
+	ck_assert_uint_gt(refused, 0);
+	mr_torch_case_fini(&of);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -212,6 +252,7 @@ main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, adds_up, 0, sizeof(files) / sizeof(files[0]));
 	tcase_add_test(tcase, refused_in_part);
+	tcase_add_test(tcase, larger_and_too_small);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -321,9 +321,8 @@ mr_torch_range_of(const struct mr_torch *torch, uint64_t addr)
 	struct mr_free_at at =
 		mr_free_lower(&torch->claims, (struct mr_free_key){addr + 1, 0});
 
-	/* every mapped byte lies in a claim */
-	if (!mr_free_previous(&torch->claims, &at))
-		return addr;
+	/* every byte of a block lies in a claim: there is one before */
+	(void)mr_free_previous(&torch->claims, &at);
 	return mr_free_at_key(&torch->claims, at).size;
 }
 

@@ -16,21 +16,12 @@ struct verifier {
 	size_t end;  /* the first that belongs to a later operation */
 };
 
-static const char *
-action_name(enum mr_torch_action action)
-{
-	switch (action) {
-	case MR_TORCH_SEGMENT_ALLOC:
-		return "segment_alloc";
-	case MR_TORCH_SEGMENT_FREE:
-		return "segment_free";
-	case MR_TORCH_SEGMENT_MAP:
-		return "segment_map";
-	case MR_TORCH_SEGMENT_UNMAP:
-		return "segment_unmap";
-	}
-	return "";
-}
+static const char *const action_names[] = {
+	[MR_TORCH_SEGMENT_ALLOC] = "segment_alloc",
+	[MR_TORCH_SEGMENT_FREE] = "segment_free",
+	[MR_TORCH_SEGMENT_MAP] = "segment_map",
+	[MR_TORCH_SEGMENT_UNMAP] = "segment_unmap",
+};
 
 static void
 differ(struct verifier *verifier, uint64_t *count, struct mr_torch_difference difference)
@@ -53,7 +44,7 @@ asked(void *context, enum mr_torch_action action, uint64_t addr, uint64_t bytes)
 		&verifier->script->device[verifier->next];
 	struct mr_torch_difference difference = {
 		.event = verifier->run.events + 1,
-		.field = action_name(action),
+		.field = action_names[action],
 		.at = addr,
 		.recorded = MR_UNLIMITED,
 		.given = bytes,
@@ -114,7 +105,7 @@ missing(struct verifier *verifier)
 		differ(verifier, &verifier->verdict->device_differences,
 			(struct mr_torch_difference){
 				.event = want->event + 1,
-				.field = action_name(want->action),
+				.field = action_names[want->action],
 				.at = want->addr,
 				.recorded = want->bytes,
 				.given = MR_UNLIMITED,
