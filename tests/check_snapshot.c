@@ -182,14 +182,17 @@ END_TEST
 /* A pickle in the making. */
 static struct {
 	char *bytes;
-	size_t length;
+	size_t length, space;
 } made;
 
 static void
 put_bytes(const void *bytes, size_t length)
 {
-	made.bytes = realloc(made.bytes, made.length + length);
-	ck_assert_ptr_nonnull(made.bytes);
+	if (made.length + length > made.space) {
+		made.space = 2 * (made.length + length);
+		made.bytes = realloc(made.bytes, made.space);
+		ck_assert_ptr_nonnull(made.bytes);
+	}
 	memcpy(made.bytes + made.length, bytes, length);
 	made.length += length;
 }
@@ -236,7 +239,7 @@ refused(const char *text)
 	remove(path);
 	free(made.bytes);
 	made.bytes = NULL;
-	made.length = 0;
+	made.length = made.space = 0;
 }
 
 START_TEST(frames_that_are_none)

@@ -26,6 +26,7 @@ struct fault_command {
 	bool takes;           /* its input is gone when the output is there */
 	bool results;         /* a failure that it has said is a result, among others */
 	bool starts;          /* a program, which it may say that it cannot run */
+	bool grows;           /* its input is one for which tables of memory grow */
 	const char *child;    /* fail in the processes with this first argument */
 	const char *recorded; /* fail in the recorder within this program */
 };

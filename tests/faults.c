@@ -84,29 +84,42 @@ static const struct fault_command commands[] = {
 	{.name = "import of zstd", .line = "info packed.txt.zst"},
 	{.name = "import of RMM", .line = "convert --to=jsonl rmm.csv -"},
 	{.name = "import of PyTorch", .line = "convert --to=jsonl snapshot.pickle -"},
-	{.name = "import, pairs", .line = "convert --to=jsonl pairs.json -"},
-	{.name = "import, a full queue", .line = "convert --to=jsonl queue.json -"},
-	{.name = "import, many streams", .line = "info streams.csv"},
+	{.name = "import, pairs",
+		.line = "convert --to=jsonl pairs.json -",
+		.grows = true},
+	{.name = "import, a full queue",
+		.line = "convert --to=jsonl queue.json -",
+		.grows = true},
+	{.name = "import, many streams", .line = "info streams.csv", .grows = true},
 	{.name = "a part without names",
 		.line = "convert --to=jsonl --strip --events=3: small.jsonl -"},
 	{.name = "an import without names",
 		.line = "convert --to=jsonl --strip snapshot.pickle -"},
 	{.name = "an end mark without names",
 		.line = "convert --to=jsonl --strip piped.mrt -"},
-	{.name = "info, a long line", .line = "info long.jsonl"},
-	{.name = "info, a large gzip member", .line = "info long.jsonl.gz"},
-	{.name = "info, many blocks", .line = "info crowd.jsonl"},
+	{.name = "info, a long line", .line = "info long.jsonl", .grows = true},
+	{.name = "info, a large gzip member",
+		.line = "info long.jsonl.gz",
+		.grows = true},
+	{.name = "info, many blocks", .line = "info crowd.jsonl", .grows = true},
 	{.name = "convert, large blocks",
 		.line = "convert sizes.mrt new.mrt",
-		.output = "new.mrt"},
-	{.name = "simulate, many sizes", .line = "simulate sizes.mrt"},
-	{.name = "sweep, many sizes", .line = "sweep --limits=0,1000,100000 sizes.mrt"},
+		.output = "new.mrt",
+		.grows = true},
+	{.name = "simulate, many sizes", .line = "simulate sizes.mrt", .grows = true},
+	{.name = "sweep, many sizes",
+		.line = "sweep --limits=0,1000,100000 sizes.mrt",
+		.grows = true},
 	{.name = "sweep, many states",
 		.line = "sweep --set=on_full=evict --limits=0,100000,500M,900M "
-			"sizes.mrt"},
-	{.name = "sweep, groups", .line = "sweep --limits=exact groups.jsonl"},
+			"sizes.mrt",
+		.grows = true},
+	{.name = "sweep, groups",
+		.line = "sweep --limits=exact groups.jsonl",
+		.grows = true},
 	{.name = "import of PyTorch, wide streams",
-		.line = "convert --to=jsonl wide.pickle -"},
+		.line = "convert --to=jsonl wide.pickle -",
+		.grows = true},
 	{.name = "report, PyTorch",
 		.line = "report --alloc-conf=expandable_segments:True --output=r.html "
 			"snapshot.pickle",
@@ -292,8 +305,12 @@ static void
 run_command(const struct fault_command *command)
 {
 	for (int calls = 0; calls < FAULT_CALLS; calls++) {
-		/* of these, what the recorder passes on is the program's own */
-		if (calls != FAULT_MEMORY || !command->recorded)
+		/* what the recorder passes on of memory is the program's own */
+		bool idle = calls == FAULT_MEMORY
+			? command->recorded != NULL
+			: command->grows && !step; /* met by other commands */
+
+		if (!idle)
 			run_series(command, (enum fault_calls)calls);
 	}
 }

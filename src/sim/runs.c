@@ -29,14 +29,14 @@ mr_limit_up(const struct mr_limit_set *set, uint64_t limit, uint64_t *out)
 uint64_t
 mr_limit_below(const struct mr_limit_set *set, uint64_t limit)
 {
-	const uint64_t *at = set->list + set->count;
+	size_t at = set->count;
 
 	if (!set->list)
 		return limit - 1 - (limit - 1 - set->from) % set->step;
 	do
 		at--;
-	while (*at >= limit);
-	return *at;
+	while (set->list[at] >= limit);
+	return set->list[at];
 }
 
 struct mr_run *
