@@ -125,6 +125,8 @@ START_TEST(real_traces_count_as_simulated)
 	glob_t found;
 
 	snprintf(pattern, sizeof(pattern), "%s/%s", top ? top : ".", folders[_i]);
+	if (SANITIZED && _i > 0) /* takes a minute, and is the same code */
+		return;
 	if (glob(pattern, 0, NULL, &found)) {
 		ck_assert_msg(_i > 0, "no trace matches %s", pattern);
 		return;
