@@ -18,7 +18,7 @@
 #include "suite.h"
 #include "walk.h"
 
-#define ROUNDS    (SANITIZED ? 5 : 20) /* of each row, each with a seed of its own */
+#define ROUNDS    (SANITIZED ? 3 : 20) /* of each row, each with a seed of its own */
 #define EVENTS    1500                 /* of each round */
 #define MAX_LIVE  60                   /* of any row */
 #define MAX_GRANT 20000

@@ -21,8 +21,8 @@
 #include "suite.h"
 #include "walk.h"
 
-#define ROUNDS (SANITIZED ? 10 : 40) /* of each row, each with a seed of its own */
-#define EVENTS 1500                  /* of each round */
+#define ROUNDS (SANITIZED ? 5 : 40) /* of each row, each with a seed of its own */
+#define EVENTS 1500                 /* of each round */
 
 static struct mr_sim *
 new_sim(const struct mr_policy *policy, bool keep_limits)
