@@ -185,34 +185,36 @@ load_snapshot(struct subject *subject)
 	check(mr_torch_case_snapshot(&subject->torch, snapshot, NULL, &err), &err);
 }
 
+/* Until it is done, or memory runs out. */
 static double
-run_torch(const struct subject *subject, bool expandable)
+run_torch(const struct subject *subject, const struct mr_torch_settings *settings)
 {
-	struct mr_torch_settings settings = subject->torch.recording.settings;
-	const struct mr_torch_script *script = &subject->torch.script;
 	struct mr_torch_run run;
 	struct mr_error err;
+	size_t done;
 
-	if (expandable) {
-		settings.memory = MR_UNLIMITED;
-		settings.expandable = 1;
-	}
-	check(mr_torch_run_init(&run, &settings, NULL, &err), &err);
-	check(mr_torch_run_script(&run, script, MR_TORCH_REBUILT, &err), &err);
+	check(mr_torch_run_init(&run, settings, NULL, &err), &err);
+	check(mr_torch_run_script(&run, &subject->torch.script, MR_TORCH_REBUILT, &err),
+		&err);
+	done = run.at;
 	mr_torch_run_fini(&run);
-	return (double)script->op_count;
+	return (double)done;
 }
 
 static double
 run_torch_as_it_was(const struct subject *subject)
 {
-	return run_torch(subject, false);
+	return run_torch(subject, &subject->torch.recording.settings);
 }
 
 static double
 run_torch_expandable(const struct subject *subject)
 {
-	return run_torch(subject, true);
+	struct mr_torch_settings settings = subject->torch.recording.settings;
+
+	settings.memory = MR_UNLIMITED;
+	settings.expandable = 1;
+	return run_torch(subject, &settings);
 }
 
 /* 8 of max_split_size, each in 8 devices, reading included. */
@@ -225,17 +227,10 @@ sweep_torch(const struct subject *subject)
 	load_snapshot(&copy);
 	for (uint64_t i = 0; i < LIMITS; i++) {
 		struct mr_torch_settings settings = copy.torch.recording.settings;
-		struct mr_torch_run run;
-		struct mr_error err;
 
 		settings.max_split_size = (32 + i % 8 * 32) << 20;
 		settings.memory = (i / 8 + 1) << 30;
-		check(mr_torch_run_init(&run, &settings, NULL, &err), &err);
-		check(mr_torch_run_script(
-			      &run, &copy.torch.script, MR_TORCH_REBUILT, &err),
-			&err);
-		ops += (double)run.at;
-		mr_torch_run_fini(&run);
+		ops += run_torch(&copy, &settings);
 	}
 	mr_torch_case_fini(&copy.torch);
 	return ops;

@@ -209,6 +209,20 @@ put_key(const char *key)
 	put_bytes(key, strlen(key));
 }
 
+/* The members of an allocation's dict, but for the value of the last, its frames. */
+static void
+put_allocation(void)
+{
+	PUT("}(");
+	put_key("action");
+	put_key("alloc");
+	put_key("addr");
+	PUT("K\x01");
+	put_key("size");
+	PUT("K\x01");
+	put_key("frames");
+}
+
 /* So many times two opcodes, in a list. */
 static void
 put_list(const char *two, size_t count)
@@ -244,14 +258,8 @@ refused(const char *text)
 
 START_TEST(frames_that_are_none)
 {
-	PUT("\x80\x04}(");
-	put_key("action");
-	put_key("alloc");
-	put_key("addr");
-	PUT("K\x01");
-	put_key("size");
-	PUT("K\x01");
-	put_key("frames");
+	PUT("\x80\x04");
+	put_allocation();
 	PUT("](Neu.");
 	refused("a frame without \"name\" and \"filename\"");
 }
@@ -293,14 +301,7 @@ START_TEST(frames_without_end)
 	PUT("uq\0");
 	put_list("NN", 1 << 18); /* most of what there is is used here */
 	put_list("NN", 1 << 16);
-	PUT("}(");
-	put_key("action");
-	put_key("alloc");
-	put_key("addr");
-	PUT("K\x01");
-	put_key("size");
-	PUT("K\x01");
-	put_key("frames");
+	put_allocation();
 	put_list("h\0", 524000);
 	PUT("ue.");
 	refused("needs more memory than one of its length may");

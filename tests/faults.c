@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kit.h"
 #include "memreplay/replay.h"
 
 static const char *const names[FAULT_CALLS] = {
@@ -324,7 +325,7 @@ path_in(char path[PATH_SIZE], const char *folder, const char *name)
 	return path;
 }
 
-#define HEADER "{\"format\":\"alloc-trace\",\"version\":1,\"cache_limit\":100000000%s}\n"
+#define HEADER "{\"format\":\"alloc-trace\",\"version\":1,\"cache_limit\":100000000"
 #define MALLOC                                                                           \
 	"{\"op\":\"malloc\",\"id\":%" PRIu64 ",\"size\":%" PRIu64 ",\"t\":%" PRIu64 "}"  \
 	"\n"
@@ -332,13 +333,6 @@ path_in(char path[PATH_SIZE], const char *folder, const char *name)
 
 #define SOON_CLEARED 960   /* sizes: as many as fill a table of them */
 #define ALL_SIZES    11000 /* those after them, and more than one batch of a sweep */
-
-static uint64_t
-next_random(uint64_t *state)
-{
-	*state = *state * UINT64_C(6364136223846793005) + 1;
-	return *state >> 32;
-}
 
 /*
  * First as many sizes at once as fill a table of them, which are all forgotten when one
@@ -349,7 +343,7 @@ write_sizes(FILE *file)
 {
 	uint64_t random = 1, t = 0, id;
 
-	fprintf(file, HEADER, "");
+	fprintf(file, HEADER "}\n");
 	for (id = 1; id <= SOON_CLEARED; id++)
 		fprintf(file, MALLOC, id, next_random(&random) % 100 * 1000 + id,
 			t += 3000000);
@@ -376,7 +370,7 @@ write_crowd(FILE *file)
 {
 	uint64_t count = 0;
 
-	fprintf(file, HEADER, "");
+	fprintf(file, HEADER "}\n");
 	for (uint64_t id = 1; count < 900; id++)
 		if (has_first_place(id) || (count > 160 && id % 8 == 0)) {
 			fprintf(file, MALLOC, id, id % 50, id);
@@ -390,7 +384,7 @@ write_groups(FILE *file)
 {
 	uint64_t live[8] = {0}, id = 0, random = 1;
 
-	fprintf(file, HEADER, "");
+	fprintf(file, HEADER "}\n");
 	for (uint64_t t = 0; t < 500; t++) {
 		uint64_t *slot = &live[next_random(&random) % 8];
 
@@ -407,16 +401,10 @@ write_groups(FILE *file)
 static void
 write_long(FILE *file)
 {
-	char *text = malloc(300001);
-
-	if (!text)
-		abort();
-	memset(text, 'x', 300000);
-	text[300000] = '\0';
-	fprintf(file, HEADER, ",\"source\":\"");
-	fseek(file, -2, SEEK_CUR);
-	fprintf(file, "%s\"}\n" MALLOC, text, UINT64_C(1), UINT64_C(8), UINT64_C(0));
-	free(text);
+	fprintf(file, HEADER ",\"source\":\"");
+	for (int i = 0; i < 300000; i++)
+		putc('x', file);
+	fprintf(file, "\"}\n" MALLOC, UINT64_C(1), UINT64_C(8), UINT64_C(0));
 }
 
 static void

@@ -199,6 +199,9 @@ MR_API bool mr_knob_matters(const struct mr_knob *knob, const struct mr_policy *
 /* The table of knobs, *count rows; static storage. */
 MR_API const struct mr_knob *mr_knobs(size_t *count);
 
+/* The row called name, or NULL. */
+MR_API const struct mr_knob *mr_knob_find(const char *name);
+
 /* The value that a knob has in a policy. */
 MR_API uint64_t mr_knob_get(const struct mr_knob *knob, const struct mr_policy *policy);
 

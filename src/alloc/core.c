@@ -105,9 +105,7 @@ mr_core_copy(struct mr_core *to, const struct mr_core *from, uint64_t limit,
 void
 mr_core_move_limit(struct mr_core *core, uint64_t limit)
 {
-	/* the events above the limit are the same, but not how far above it */
-	if (core->rare.max_overshoot_bytes)
-		core->rare.max_overshoot_bytes += core->policy.cache_limit - limit;
+	mr_move_overshoot(&core->rare, core->policy.cache_limit, limit);
 	core->policy.cache_limit = limit;
 }
 

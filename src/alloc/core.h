@@ -108,6 +108,17 @@ MR_MUST_CHECK enum mr_status mr_core_copy(struct mr_core *to, const struct mr_co
 /* The same in its place: it is as if the limit had been this one from the start. */
 void mr_core_move_limit(struct mr_core *core, uint64_t limit);
 
+/*
+ * What a run at limit `from` would have counted at `to`, at which all goes the same: the
+ * events above the limit are the same, but not how far above it.
+ */
+static inline void
+mr_move_overshoot(struct mr_result *result, uint64_t from, uint64_t to)
+{
+	if (result->max_overshoot_bytes)
+		result->max_overshoot_bytes += from - to;
+}
+
 /* Whether mlx-cpu's rules as MLX ships them are all that the policy needs. */
 bool mr_core_is_plain(const struct mr_policy *policy);
 

@@ -149,6 +149,15 @@ mr_knobs(size_t *count)
 	return knobs;
 }
 
+const struct mr_knob *
+mr_knob_find(const char *name)
+{
+	for (size_t i = 0; i < COUNT(knobs); i++)
+		if (!strcmp(knobs[i].name, name))
+			return &knobs[i];
+	return NULL;
+}
+
 static uint64_t *
 knob_at(const struct mr_knob *knob, struct mr_policy *policy)
 {
@@ -256,15 +265,14 @@ enum mr_status
 mr_policy_set(struct mr_policy *policy, const char *name, const char *text,
 	struct mr_error *err)
 {
-	for (size_t i = 0; i < COUNT(knobs); i++) {
-		if (strcmp(knobs[i].name, name))
-			continue;
-		if (!mr_knob_applies(&knobs[i], policy))
-			return mr_fail(err, MR_EINVAL, "the policy %s has no knob %s",
-				mr_policy_name(policy), name);
-		return set(policy, &knobs[i], text, err);
-	}
-	return mr_fail(err, MR_EINVAL, "no knob is called \"%s\"", name);
+	const struct mr_knob *knob = mr_knob_find(name);
+
+	if (!knob)
+		return mr_fail(err, MR_EINVAL, "no knob is called \"%s\"", name);
+	if (!mr_knob_applies(knob, policy))
+		return mr_fail(err, MR_EINVAL, "the policy %s has no knob %s",
+			mr_policy_name(policy), name);
+	return set(policy, knob, text, err);
 }
 
 /* Where a policy differs from mlx-cpu in the knobs that it starts with. */

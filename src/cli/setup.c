@@ -107,19 +107,6 @@ unknown_knob(const char *name, struct mr_error *err)
 	return mr_fail(err, MR_EINVAL, "--set: there is no knob \"%s\"", name);
 }
 
-/* NULL: there is none of this name. */
-static const struct mr_knob *
-find_knob(const char *name)
-{
-	size_t count;
-	const struct mr_knob *knobs = mr_knobs(&count);
-
-	for (size_t i = 0; i < count; i++)
-		if (!strcmp(knobs[i].name, name))
-			return &knobs[i];
-	return NULL;
-}
-
 /* Carries out one --set. */
 static enum mr_status
 apply_knob(struct mr_policy *policy, const char *text, bool say, struct mr_error *err)
@@ -132,7 +119,7 @@ apply_knob(struct mr_policy *policy, const char *text, bool say, struct mr_error
 	if (text[length] != '=' || !length || length >= sizeof(name))
 		return mr_fail(err, MR_EINVAL, "--set: \"%s\" is not KNOB=VALUE", text);
 	snprintf(name, sizeof(name), "%.*s", (int)length, text);
-	knob = find_knob(name);
+	knob = mr_knob_find(name);
 	if (!knob)
 		return unknown_knob(name, err);
 	if (mr_policy_set(policy, name, text + length + 1, &why))
@@ -214,7 +201,7 @@ sets_limit(const struct mr_policy_options *options)
 static void
 say_unheeded(const struct mr_policy *policy)
 {
-	if (!mr_knob_matters(find_knob("cache_limit"), policy))
+	if (!mr_knob_matters(mr_knob_find("cache_limit"), policy))
 		mr_say("--cache-limit changes nothing under the policy %s",
 			mr_policy_name(policy));
 }

@@ -152,23 +152,18 @@ check_grid(const struct grid *grid)
 static void
 add_knobs(struct mr_doc *doc, const struct grid *grid, const struct mr_policy *policy)
 {
-	size_t count;
-	const struct mr_knob *knobs = mr_knobs(&count);
+	for (size_t i = 0; i < grid->axis_count; i++) {
+		const struct mr_knob *knob = mr_knob_find(grid->axes[i].knob);
+		uint64_t value = mr_knob_get(knob, policy);
+		const char *choice = mr_knob_choice(knob, value);
 
-	for (size_t i = 0; i < grid->axis_count; i++)
-		for (size_t k = 0; k < count; k++) {
-			uint64_t value = mr_knob_get(&knobs[k], policy);
-			const char *choice = mr_knob_choice(&knobs[k], value);
-
-			if (strcmp(knobs[k].name, grid->axes[i].knob))
-				continue;
-			if (choice)
-				mr_doc_text(doc, knobs[k].name, choice);
-			else if (knobs[k].unit == MR_UNIT_RATIO)
-				mr_doc_ratio(doc, knobs[k].name, value, MR_TORCH_SHARE);
-			else
-				mr_doc_bytes(doc, knobs[k].name, value);
-		}
+		if (choice)
+			mr_doc_text(doc, knob->name, choice);
+		else if (knob->unit == MR_UNIT_RATIO)
+			mr_doc_ratio(doc, knob->name, value, MR_TORCH_SHARE);
+		else
+			mr_doc_bytes(doc, knob->name, value);
+	}
 }
 
 static void

@@ -162,19 +162,16 @@ static void
 read_policy(struct mr_side *side, const cJSON *policy)
 {
 	const cJSON *item;
-	size_t count;
-	const struct mr_knob *knobs = mr_knobs(&count);
 
 	copy_text(side->policy, text_of(policy, "name"));
 	cJSON_ArrayForEach(item, policy)
 	{
-		struct mr_cell cell = {.kind = MR_CELL_NUMBER, .unit = MR_UNIT_COUNT};
+		const struct mr_knob *knob = mr_knob_find(item->string);
+		struct mr_cell cell = {.kind = MR_CELL_NUMBER,
+			.unit = knob ? knob->unit : MR_UNIT_COUNT};
 
 		if (!strcmp(item->string, "name"))
 			continue;
-		for (size_t i = 0; i < count; i++)
-			if (!strcmp(knobs[i].name, item->string))
-				cell.unit = knobs[i].unit;
 		if (cJSON_IsString(item)) {
 			cell.kind = MR_CELL_TEXT;
 			cell.text = item->valuestring;

@@ -106,7 +106,7 @@ static void
 try_windows(struct mr_diagnosis *d)
 {
 	uint64_t pages = d->policy.window_pages ? d->policy.window_pages : 1;
-	uint64_t most = mr_finding_knob("window_pages")->max;
+	uint64_t most = mr_knob_find("window_pages")->max;
 
 	for (size_t i = 0; i < COUNT(times); i++)
 		if (pages <= most / times[i])

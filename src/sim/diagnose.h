@@ -34,9 +34,6 @@ struct mr_words {
 	char call[64];
 };
 
-/* The knob of this name; there must be one. */
-const struct mr_knob *mr_finding_knob(const char *name);
-
 /*
  * Puts a candidate that gains into words. sizes: the number of the finding that has
  * told already how sizes make mallocs miss; 0: none has.

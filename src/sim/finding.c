@@ -25,17 +25,6 @@ mr_finding_name(enum mr_finding_kind kind)
 	return names[kind];
 }
 
-const struct mr_knob *
-mr_finding_knob(const char *name)
-{
-	size_t count;
-	const struct mr_knob *knob = mr_knobs(&count);
-
-	while (strcmp(knob->name, name))
-		knob++;
-	return knob;
-}
-
 MR_PRINTF(2, 3)
 static void
 say(struct mr_words *words, const char *format, ...)
@@ -173,7 +162,7 @@ write_lower(struct mr_words *words, const struct mr_candidate *candidate,
 static void
 write_knob(struct mr_words *words, const struct mr_candidate *candidate, const char *name)
 {
-	const struct mr_knob *knob = mr_finding_knob(name);
+	const struct mr_knob *knob = mr_knob_find(name);
 	uint64_t value = mr_knob_get(knob, &candidate->policy);
 	const char *choice = mr_knob_choice(knob, value);
 

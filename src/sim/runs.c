@@ -136,7 +136,5 @@ mr_run_point(const struct mr_run *run, uint64_t limit, struct mr_point *out)
 	out->policy = run->policy;
 	out->cache_limit = out->result.cache_limit = limit;
 	mr_sim_valid_range(run->sim, &out->valid_from, &out->valid_to);
-	/* The events above the limit are the same, but not how far above it. */
-	if (out->result.max_overshoot_bytes)
-		out->result.max_overshoot_bytes += run->last - limit;
+	mr_move_overshoot(&out->result, run->last, limit);
 }
