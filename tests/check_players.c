@@ -404,17 +404,17 @@ int
 main(void)
 {
 	Suite *suite = suite_create("players");
-	TCase *tests = tcase_create("players");
+	TCase *threads = tcase_create("threads");
 	/* one that needs a process without stacks to use again, or valgrind in it */
 	TCase *limits = tcase_create("limits");
 
-	tcase_set_timeout(tests, 600); /* only for what hangs */
-	tcase_add_test(tests, random_traces_keep_their_order);
-	tcase_add_loop_test(tests, particular_traces_keep_their_order, 0,
+	tcase_set_timeout(threads, 600); /* only for what hangs */
+	tcase_add_test(threads, random_traces_keep_their_order);
+	tcase_add_loop_test(threads, particular_traces_keep_their_order, 0,
 		(int)(sizeof(particular) / sizeof(particular[0])));
-	tcase_add_loop_test(tests, without_memory_all_end, 0, 2);
+	tcase_add_loop_test(threads, without_memory_all_end, 0, 2);
 	tcase_add_test(limits, a_thread_that_cannot_start_is_said);
-	suite_add_tcase(suite, tests);
+	suite_add_tcase(suite, threads);
 	suite_add_tcase(suite, limits);
 	return run_suite(suite);
 }

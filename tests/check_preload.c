@@ -346,15 +346,15 @@ int
 main(void)
 {
 	Suite *suite = suite_create("preload");
-	TCase *cases = tcase_create("preload");
+	TCase *threads = tcase_create("threads");
 
-	tcase_add_test(cases, no_address_is_in_two_hands_at_once);
-	tcase_add_test(cases, what_interrupts_a_record_is_not_lost);
-	tcase_add_test(cases, threads_share_chunks_one_after_the_other);
-	tcase_add_test(cases, a_bound_is_exact_and_the_rest_is_counted);
-	tcase_add_test(cases, one_thread_at_a_time);
-	tcase_add_test(cases, a_call_that_waits_keeps_nobody_out_that_it_waits_for);
-	tcase_add_test(cases, early_memory_is_aligned_apart_and_bounded);
-	suite_add_tcase(suite, cases);
+	tcase_add_test(threads, no_address_is_in_two_hands_at_once);
+	tcase_add_test(threads, what_interrupts_a_record_is_not_lost);
+	tcase_add_test(threads, threads_share_chunks_one_after_the_other);
+	tcase_add_test(threads, a_bound_is_exact_and_the_rest_is_counted);
+	tcase_add_test(threads, one_thread_at_a_time);
+	tcase_add_test(threads, a_call_that_waits_keeps_nobody_out_that_it_waits_for);
+	tcase_add_test(threads, early_memory_is_aligned_apart_and_bounded);
+	suite_add_tcase(suite, threads);
 	return run_suite(suite);
 }

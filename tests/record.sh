@@ -304,8 +304,7 @@ ok "an output folder that is not there" no_folder
 # --- nothing is lost
 
 killed() {
-	for micros in 0 1500 7000 20000 50000 80000 110000 140000 170000 200000 \
-		230000 260000; do
+	for micros in 0 400 900 1500 3000 5000 7000 11000 16000 24000 35000 70000; do
 		balanced 137 "$recordee" killed $micros || return
 	done
 }

@@ -29,10 +29,13 @@ refused() {
 	fi
 }
 
-# all_refused COMMAND: the bad files one by one
+# all_refused COMMAND TURN: the bad files one by one. Under a sanitizer, where to
+# start and end takes long, each file is for one of the five commands.
 all_refused() {
-	all_status=0
+	all_status=0 turn=$2
 	for file in "$folder"/bad-*; do
+		turn=$((turn + 1))
+		[ -z "${SANITIZE_CFLAGS-}" ] || [ $((turn % 5)) -eq 0 ] || continue
 		if [ "$1" = convert ]; then
 			refused "$file" convert "$file" "$work/out.mrt.gz"
 		else
@@ -56,8 +59,10 @@ all_converted() {
 	done
 }
 
+number=0
 for command in info simulate verify replay convert; do
-	ok "$command refuses bad files" all_refused "$command"
+	number=$((number + 1))
+	ok "$command refuses bad files" all_refused "$command" $number
 done
 ok "good files are converted there and back" all_converted
 end_tests
