@@ -123,11 +123,11 @@ print_row(
 	char limit[MR_TEXT_SIZE], rejected[MR_TEXT_SIZE], peak[MR_TEXT_SIZE];
 	char from[MR_TEXT_SIZE], to[MR_TEXT_SIZE];
 
-	fprintf(out, "%14s  %8.4f", exact_size(limit, point->cache_limit),
-		ratio(result->hits, result->mallocs));
+	fprintf(out, "%14s  %6.2f %%", exact_size(limit, point->cache_limit),
+		100 * ratio(result->hits, result->mallocs));
 	if (detail != DETAIL_RATE)
-		fprintf(out, "  %8.4f  %11s  %11s",
-			ratio(result->hit_bytes, result->requested_bytes),
+		fprintf(out, "  %6.2f %%  %11s  %11s",
+			100 * ratio(result->hit_bytes, result->requested_bytes),
 			mr_count_print(rejected, result->rejected_frees),
 			mr_size_print(peak, result->peak_total_bytes));
 	if (detail == DETAIL_ALL)

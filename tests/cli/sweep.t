@@ -1,9 +1,9 @@
 $ memreplay sweep --limits=0,1K,unlimited small.jsonl | grep .
 small.jsonl: 19 events, 3 points
    cache limit  hit rate  by bytes     rejected   peak total    the same from         to below  gap proved
-           0 B    0.0000    0.0000            5    4.883 KiB                0               90  no
-         1 KiB    0.3333    0.0381            1    5.176 KiB              300            5,300  yes
-     unlimited    0.3333    0.0381            0    5.176 KiB            5,300                -  yes
+           0 B    0.00 %    0.00 %            5    4.883 KiB                0               90  no
+         1 KiB   33.33 %    3.81 %            1    5.176 KiB              300            5,300  yes
+     unlimited   33.33 %    3.81 %            0    5.176 KiB            5,300                -  yes
 
 $ memreplay sweep --limits=0,unlimited --jobs=2 --format=csv - < small.jsonl | cut -d, -f1-5
 trace,cache_limit,valid_from,valid_to,gap_proved
