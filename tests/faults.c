@@ -176,6 +176,13 @@ static const struct fault_command commands[] = {
 		.output = "r.jsonl",
 		.measures = true,
 		.recorded = "recordee"},
+#if UINTPTR_MAX > UINT32_MAX /* MLX is for machines of 64 bits */
+	{.name = "record, within a program of MLX",
+		.line = "record --layer=mlx -o r.jsonl mlxee",
+		.output = "r.jsonl",
+		.measures = true,
+		.recorded = "mlxee"},
+#endif
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
