@@ -133,7 +133,7 @@ static const struct {
 	{"bit of size 64 is wrong", break_bit},
 	{"queue of size 64 is out of order", break_order},
 	{"a cached block is in no queue", break_queue},
-	{"there are more blocks than counted", break_held},
+	{"400 blocks are cached but 399 counted", break_held},
 	{"cached memory is above the limit", break_limit},
 	{"size node 0 has no parent", break_parent},
 	{"size node 0 is wrong at child 1", break_sizes},

@@ -416,12 +416,14 @@ mr_core_prepare(
 	core->blocks[*block].class = class;
 	core->queues[class].blocks++;
 	core->held++;
+	core->prepared++;
 	return MR_OK;
 }
 
 void
 mr_core_cancel(struct mr_core *core, uint32_t block)
 {
+	core->prepared--;
 	mr_core_retire(core, block);
 }
 
@@ -482,14 +484,11 @@ mr_core_reset_peak(struct mr_core *core)
 	mr_core_watch(core, core->plain);
 }
 
-static uint32_t
+/* What is neither live nor prepared. */
+static uint64_t
 cached_blocks(const struct mr_core *core)
 {
-	uint32_t count = 0;
-
-	for (uint32_t b = core->oldest; b != MR_NONE; b = core->blocks[b].newer)
-		count++;
-	return count;
+	return core->held - core->prepared - (core->mallocs - core->frees);
 }
 
 void
@@ -519,9 +518,10 @@ mr_core_result(const struct mr_core *core, struct mr_result *out)
 	out->events_over_memory_limit = core->over_memory;
 }
 
-/* The order number of each cached block, by age; 0: not cached. */
+/* The order number of each cached block, by age; 0: not cached; and the last. */
 static enum mr_status
-check_ages(const struct mr_core *core, uint32_t *order, struct mr_error *err)
+check_ages(
+	const struct mr_core *core, uint32_t *order, uint32_t *last, struct mr_error *err)
 {
 	uint32_t number = 0, before = MR_NONE;
 	uint64_t cached = 0;
@@ -537,6 +537,7 @@ check_ages(const struct mr_core *core, uint32_t *order, struct mr_error *err)
 		return mr_fail(err, MR_EINVAL,
 			"%" PRIu64 " bytes are cached but %" PRIu64 " counted", cached,
 			core->cached);
+	*last = number;
 	return MR_OK;
 }
 
@@ -567,21 +568,23 @@ enum mr_status
 mr_core_check(const struct mr_core *core, struct mr_error *err)
 {
 	uint32_t *order = calloc((size_t)core->block_count + 1, sizeof(*order));
-	uint32_t seen = 0;
+	uint32_t seen = 0, listed = 0;
 	enum mr_status st = MR_OK;
 
 	if (!order)
 		return mr_fail_memory(err);
 	if ((st = mr_sizes_check(&core->sizes, err)) ||
-		(st = check_ages(core, order, err)))
+		(st = check_ages(core, order, &listed, err)))
 		goto out;
 	for (uint32_t class = 0; class < core->sizes.class_count && !st; class ++)
 		if (core->sizes.classes[class].node != MR_NONE)
 			st = check_queue(core, class, order, &seen, err);
-	if (!st && seen != cached_blocks(core))
+	if (!st && seen != listed)
 		st = mr_fail(err, MR_EINVAL, "a cached block is in no queue");
-	if (!st && core->held < seen)
-		st = mr_fail(err, MR_EINVAL, "there are more blocks than counted");
+	if (!st && seen != cached_blocks(core))
+		st = mr_fail(err, MR_EINVAL,
+			"%" PRIu32 " blocks are cached but %" PRIu64 " counted", seen,
+			cached_blocks(core));
 	if (!st && !is_loose(core) && core->cached > core->policy.cache_limit)
 		st = mr_fail(err, MR_EINVAL, "cached memory is above the limit");
 out:

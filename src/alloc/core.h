@@ -81,8 +81,9 @@ struct mr_core {
 
 	uint32_t block_count;
 	uint32_t block_space;
-	uint32_t held;   /* blocks live, cached or prepared */
-	uint32_t unused; /* first of the list of unused blocks */
+	uint32_t held;     /* blocks live, cached or prepared */
+	uint32_t prepared; /* neither committed nor cancelled yet */
+	uint32_t unused;   /* first of the list of unused blocks */
 	uint32_t queue_space;
 	struct mr_result rare; /* counted where speed does not matter */
 
@@ -294,6 +295,7 @@ mr_core_reuse(struct mr_core *core, uint64_t size, bool plain)
 MR_TWICE void
 mr_core_commit(struct mr_core *core, uint32_t block, uint64_t size, bool plain)
 {
+	core->prepared--;
 	core->active += mr_core_capacity(core, block);
 	if (core->active > core->peak)
 		core->peak = core->active;
