@@ -188,6 +188,32 @@ START_TEST(resolution_is_found)
 }
 END_TEST
 
+/* Nor does a resolution that is found depend on the trace if the last limit is given. */
+START_TEST(resolution_follows_the_last_limit)
+{
+	struct events events = random_events((uint64_t)_i + 251, 3000);
+	const struct mr_sweep_options options = {.from = 1000, .to = 150000};
+	const struct mr_point *points;
+	struct mr_sweep_summary summary;
+	struct mr_sweep *grid;
+	size_t count;
+
+	if (_i)
+		ck_assert(!mr_policy_set(&events.policies[0], "on_full", "evict", NULL));
+	grid = sweep(&events, &options);
+	points = points_of(grid, &count);
+	mr_sweep_summary(grid, &summary);
+	ck_assert_uint_eq(summary.resolution, 512);
+	ck_assert_uint_eq(count, 149000 / 512 + 1);
+	for (size_t i = 0; i < count; i += 7) {
+		ck_assert_uint_eq(points[i].cache_limit, 1000 + i * 512);
+		check_point(&events, &points[i]);
+	}
+	mr_sweep_free(grid);
+	free(events.items);
+}
+END_TEST
+
 #define GROWING_LIVE 64
 
 /* Nearly each malloc asks for a size that none has asked for before. */
@@ -321,6 +347,24 @@ START_TEST(other_policies_agree)
 			ck_assert_uint_eq(points[count - 1].valid_to, MR_UNLIMITED);
 		mr_sweep_free(swept);
 	}
+	free(events.items);
+}
+END_TEST
+
+/* While the resolution is not known, no run is made that it will not keep. */
+START_TEST(few_runs_find_a_resolution)
+{
+	struct events events = growing_events(16384); /* a batch */
+	const struct mr_sweep_options options = {.to = MR_UNLIMITED};
+	struct mr_sweep_summary summary;
+	struct mr_sweep *swept;
+
+	ck_assert(!mr_policy_set(&events.policies[0], "clear_every", "1000000", NULL));
+	swept = sweep(&events, &options);
+	mr_sweep_summary(swept, &summary);
+	ck_assert_uint_gt(summary.states, 100);
+	ck_assert_uint_le(summary.state_events, 514 * events.count);
+	mr_sweep_free(swept);
 	free(events.items);
 }
 END_TEST
@@ -538,7 +582,9 @@ main(void)
 	tcase_add_loop_test(tcase, full_walk_covers_all, 0, 8);
 	tcase_add_loop_test(tcase, grid_has_every_multiple, 0, 6);
 	tcase_add_loop_test(tcase, resolution_is_found, 0, 4);
+	tcase_add_loop_test(tcase, resolution_follows_the_last_limit, 0, 2);
 	tcase_add_test(tcase, sizes_are_forgotten);
+	tcase_add_test(tcase, few_runs_find_a_resolution);
 	tcase_add_loop_test(threads, jobs_change_nothing, 0, 4);
 	tcase_add_loop_test(tcase, other_policies_agree, 0, (int)VARIANTS);
 	tcase_add_loop_test(tcase, other_policies_part_late, 0, 3);

@@ -59,8 +59,9 @@ struct mr_sweep;
 
 /*
  * Makes a sweep of policy, whose own cache_limit does not matter. With
- * resolution 0 the finest power of two is found, while reading, that makes at
- * most 512 points between `from` and the last limit at which anything changes.
+ * resolution 0 it is the finest power of two that makes at most 512 points between
+ * `from` and `to`, or, if that is MR_UNLIMITED, the last limit at which anything
+ * changes, which is found while reading.
  * On success *out is the caller's, for mr_sweep_free().
  *   MR_EINVAL  a policy has no cache, or the limits make no sense
  *   MR_ENOMEM

@@ -138,9 +138,7 @@ void
 mr_sweep_summary(const struct mr_sweep *sweep, struct mr_sweep_summary *out)
 {
 	out->events = sweep->events;
-	out->resolution = sweep->is_list ? 0
-		: sweep->by_runs         ? sweep->set.step
-					 : sweep->scene.resolution;
+	out->resolution = sweep->is_list ? 0 : sweep->set.step;
 	out->ignored_limits = sweep->ignored_limits;
 	out->ranges = mr_sweep_ranges(sweep) + sweep->run_count;
 	out->states = sweep->group_count + sweep->run_count;

@@ -8,6 +8,16 @@
 #include "sim/fork.h"
 #include "sim/sim.h"
 
+uint64_t
+mr_limit_step(const struct mr_limit_set *set, uint64_t top)
+{
+	uint64_t step = set->step;
+
+	while (set->most && top > set->from && (top - set->from) / step > set->most)
+		step *= 2;
+	return step;
+}
+
 bool
 mr_limit_up(const struct mr_limit_set *set, uint64_t limit, uint64_t *out)
 {
@@ -79,7 +89,8 @@ part(struct mr_run **out, const struct mr_run *run, uint64_t first, uint64_t las
 
 	if (!other)
 		return mr_fail_memory(err);
-	*other = (struct mr_run){.policy = run->policy, .first = first, .last = last};
+	*other = (struct mr_run){
+		.policy = run->policy, .first = first, .last = last, .step = run->step};
 	st = mr_sim_fork(&other->sim, run->before, last, err);
 	if (st)
 		free(other);
@@ -94,7 +105,8 @@ mr_run_advance(struct mr_run *run, const struct mr_limit_set *set,
 	struct mr_error *err)
 {
 	bool several = run->first != run->last;
-	uint64_t from, to;
+	struct mr_limit_set grid = *set;
+	uint64_t from, to, below;
 	enum mr_status st = MR_OK;
 
 	*low = NULL;
@@ -107,10 +119,17 @@ mr_run_advance(struct mr_run *run, const struct mr_limit_set *set,
 	mr_sim_valid_range(run->sim, &from, &to);
 	if (from <= run->first)
 		return MR_OK;
-	st = part(low, run, run->first, mr_limit_below(set, from), err);
+	/* what goes the same from here on only shrinks, so the step will be no smaller */
+	if (run->last == MR_UNLIMITED)
+		run->step = mr_limit_step(set, from);
+	if (run->step > grid.step)
+		grid.step = run->step;
+	below = mr_limit_below(&grid, from);
+	if (below >= run->first)
+		st = part(low, run, run->first, below, err);
 	/* there is one: it went the same at its last limit, of course */
 	if (!st)
-		(void)mr_limit_up(set, from, &run->first);
+		(void)mr_limit_up(&grid, from, &run->first);
 	return st;
 }
 

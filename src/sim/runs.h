@@ -30,7 +30,11 @@ struct mr_limit_set {
 	size_t count;
 	uint64_t from;
 	uint64_t step;
+	size_t most; /* points: the step grows so that there are no more; 0: any */
 };
+
+/* The step of the grid, doubled until there are few enough points up to top. */
+uint64_t mr_limit_step(const struct mr_limit_set *set, uint64_t top);
 
 /*
  * The smallest limit of the set that is at least `limit`; of a list there must be one.
@@ -46,6 +50,7 @@ struct mr_run {
 	size_t policy;       /* its index */
 	uint64_t first;      /* limits of the set: it stands for these... */
 	uint64_t last;       /* ...and runs at this */
+	uint64_t step;       /* if that is more than the set's: what this will become */
 	struct mr_sim *sim;
 	struct mr_sim *before; /* the state before the batch, or spare memory */
 };
@@ -55,13 +60,14 @@ struct mr_run *mr_run_new(const struct mr_policy *policy, size_t index, uint64_t
 	uint64_t last, struct mr_error *err);
 void mr_run_free(struct mr_run *run);
 
-/* Takes the limits that are not in the set, which got coarser; false: none is left. */
+/* Gives up limits that are not in the set, which got coarser; false: none is left. */
 bool mr_run_thin(struct mr_run *run, const struct mr_limit_set *set);
 
 /*
  * Carries out events. *low is a run for the limits of the set that turn out to
  * part from it, which has yet to carry out the same events, or NULL. They are
- * the lowest ones: a run goes by the highest of its limits.
+ * the lowest ones: a run goes by the highest of its limits. Of a grid that has got
+ * too fine in these events, only limits are told apart that will be left of it.
  *   MR_ENOMEM
  */
 MR_MUST_CHECK enum mr_status mr_run_advance(struct mr_run *run,

@@ -46,7 +46,20 @@ mr_spread_begin(struct mr_sweep *sweep)
 		mr_crew_add(&sweep->crew, &run->task);
 	}
 	sweep->runs = NULL;
-	sweep->run_count = 0;
+}
+
+/* There is a new run, to be carried out by whoever is free; or one too many. */
+static void
+part(struct mr_sweep *sweep, struct mr_worker *worker, struct mr_run *low)
+{
+	if (atomic_fetch_add(&sweep->run_count, 1) < MR_RUNS_MOST) {
+		mr_crew_add(&sweep->crew, &low->task);
+		return;
+	}
+	(void)mr_fail(&worker->failure, MR_EINVAL,
+		"limits behave in more than %d ways under this policy: try fewer",
+		MR_RUNS_MOST);
+	push(&worker->runs, low);
 }
 
 void
@@ -63,24 +76,23 @@ mr_spread_advance(void *context, unsigned number, struct mr_task *task)
 	worker->state_events += batch->count;
 	push(&worker->runs, run);
 	if (low)
-		mr_crew_add(&sweep->crew, &low->task);
+		part(sweep, worker, low);
 }
 
-/* Doubles the resolution until each policy has few enough points. */
+/* Makes the grid coarse enough for each policy to have few enough points. */
 static void
 coarsen(struct mr_sweep *sweep)
 {
 	struct mr_limit_set *set = &sweep->set;
 	struct mr_run *runs = sweep->runs, *next;
-	uint64_t top = 0, from, to, step = set->step;
+	uint64_t top = 0, from, to, step;
 
 	for (struct mr_run *run = runs; run; run = run->next) {
 		mr_sim_valid_range(run->sim, &from, &to);
 		if (run->last == MR_UNLIMITED && from > top)
 			top = from;
 	}
-	while (top > set->from && (top - set->from) / step > MR_SWEEP_POINTS)
-		step *= 2;
+	step = mr_limit_step(set, top);
 	if (step == set->step)
 		return;
 	set->step = step;
@@ -95,9 +107,10 @@ coarsen(struct mr_sweep *sweep)
 	}
 }
 
-enum mr_status
-mr_spread_gather(struct mr_sweep *sweep, struct mr_error *err)
+void
+mr_spread_gather(struct mr_sweep *sweep)
 {
+	sweep->run_count = 0;
 	for (unsigned j = 0; j < sweep->jobs; j++) {
 		struct mr_run *run = sweep->workers[j].runs, *next;
 
@@ -107,13 +120,7 @@ mr_spread_gather(struct mr_sweep *sweep, struct mr_error *err)
 			add(sweep, run);
 		}
 	}
-	if (sweep->find_resolution)
-		coarsen(sweep);
-	if (sweep->run_count > MR_RUNS_MOST)
-		return mr_fail(err, MR_EINVAL,
-			"limits behave in more than %d ways under this policy: try fewer",
-			MR_RUNS_MOST);
-	return MR_OK;
+	coarsen(sweep);
 }
 
 /* How many points a run gets; see mr_sweep_points(). */

@@ -10,16 +10,16 @@
 MR_MUST_CHECK enum mr_status mr_spread_start(struct mr_sweep *sweep,
 	const struct mr_policy *policies, size_t count, struct mr_error *err);
 
-/* Makes tasks of all runs; mr_spread_advance() is to carry them out. */
+/*
+ * Makes tasks of all runs; mr_spread_advance() is to carry them out. Workers fail with
+ *   MR_EINVAL  there are more than MR_RUNS_MOST
+ *   MR_ENOMEM
+ */
 void mr_spread_begin(struct mr_sweep *sweep);
 void mr_spread_advance(void *sweep, unsigned worker, struct mr_task *task);
 
-/*
- * Takes the runs back after a batch, fewer of them if the grid got coarser.
- *   MR_EINVAL  there are more than MR_RUNS_MOST
- */
-MR_MUST_CHECK enum mr_status mr_spread_gather(
-	struct mr_sweep *sweep, struct mr_error *err);
+/* Takes the runs back after a batch, fewer of them if the grid got coarser. */
+void mr_spread_gather(struct mr_sweep *sweep);
 
 /* Makes the sweep's points, in any order. MR_ENOMEM. */
 MR_MUST_CHECK enum mr_status mr_spread_points(

@@ -169,19 +169,16 @@ top(const struct mr_sweep *sweep)
 	return peak;
 }
 
-/* Doubles the resolution until the grid has few enough points. */
+/* Makes the grid coarse enough to have few enough points. */
 static void
 coarsen(struct mr_sweep *sweep)
 {
-	uint64_t from = sweep->scene.grid_from, end = top(sweep), step;
+	uint64_t from = sweep->set.from, step = mr_limit_step(&sweep->set, top(sweep));
 	size_t kept = 0;
 
-	step = sweep->scene.resolution;
-	while (end > from && (end - from) / step > MR_SWEEP_POINTS)
-		step *= 2;
-	if (step == sweep->scene.resolution)
+	if (step == sweep->set.step)
 		return;
-	sweep->scene.resolution = step;
+	sweep->scene.resolution = sweep->set.step = step;
 	for (size_t i = 0; i < sweep->group_count; i++) {
 		struct mr_group *group = sweep->groups[i];
 
@@ -224,8 +221,7 @@ tidy(struct mr_sweep *sweep, struct mr_error *err)
 	size_t parted = sweep->group_count;
 	enum mr_status st = MR_OK;
 
-	if (sweep->find_resolution)
-		coarsen(sweep);
+	coarsen(sweep);
 	if (sweep->joining && sweep->group_count > 1)
 		st = join(sweep, err);
 	set_batch_size(sweep, parted);
@@ -238,8 +234,10 @@ gather(struct mr_sweep *sweep, struct mr_error *err)
 {
 	enum mr_status st;
 
-	if (sweep->by_runs)
-		return mr_spread_gather(sweep, err);
+	if (sweep->by_runs) {
+		mr_spread_gather(sweep);
+		return MR_OK;
+	}
 	st = collect(sweep, err);
 	return st ? st : tidy(sweep, err);
 }
@@ -303,9 +301,12 @@ run_batch(struct mr_sweep *sweep, struct mr_batch *ahead, mr_next_event next,
 		begin_groups(sweep);
 	st = mr_batch_read(sweep, ahead, next, source, err);
 	mr_crew_finish(&sweep->crew);
-	for (unsigned j = 0; j < sweep->jobs; j++)
-		if (sweep->workers[j].failure.status)
-			return mr_fail_memory(err);
+	for (unsigned j = 0; j < sweep->jobs; j++) {
+		const struct mr_error *failure = &sweep->workers[j].failure;
+
+		if (failure->status)
+			return mr_fail(err, failure->status, "%s", failure->text);
+	}
 	return st;
 }
 
@@ -396,16 +397,18 @@ set_limits(struct mr_sweep *sweep, const struct mr_sweep_options *options,
 	struct mr_limit_set *set = &sweep->set;
 
 	sweep->is_list = options->limits;
-	sweep->find_resolution = !sweep->is_list && !options->resolution;
 	sweep->to = options->to;
 	set->from = options->from;
 	set->step = options->resolution ? options->resolution : 1;
+	set->most = sweep->is_list || options->resolution ? 0 : MR_SWEEP_POINTS;
 	if (sweep->is_list ? !options->limit_count : options->from > options->to)
 		return mr_fail(err, MR_EINVAL, "there are no limits between from and to");
 	if (sweep->is_list)
 		return keep_list(sweep, options, err);
-	if (sweep->to != MR_UNLIMITED)
+	if (sweep->to != MR_UNLIMITED) {
+		set->step = mr_limit_step(set, sweep->to);
 		sweep->to -= (sweep->to - set->from) % set->step;
+	}
 	return MR_OK;
 }
 

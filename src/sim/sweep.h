@@ -7,6 +7,8 @@
  * sweep.c steers, points.c tells what came of it.
  */
 
+#include <stdatomic.h>
+
 #include "memreplay/sweep.h"
 #include "sim/group.h"
 #include "sim/runs.h"
@@ -34,7 +36,6 @@ struct mr_sweep {
 	struct mr_scene scene;
 	uint64_t to;
 	bool is_list;
-	bool find_resolution;
 	uint64_t events, mallocs, frees, requested_bytes, ignored_limits;
 	uint64_t memory_limit;
 	uint64_t state_events;
@@ -42,7 +43,7 @@ struct mr_sweep {
 	/* A sweep is by groups or by runs. */
 	bool by_runs;
 	struct mr_run *runs;
-	size_t run_count;
+	_Atomic size_t run_count; /* in a batch, of those that came about so far */
 	struct mr_limit_set set;
 	uint64_t *list; /* of the set */
 
