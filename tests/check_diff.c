@@ -18,6 +18,8 @@ make_side(struct mr_side *side, struct mr_side_part *part, const struct mr_resul
 	memset(side, 0, sizeof(*side));
 	memset(part, 0, sizeof(*part));
 	memset(part->known, true, sizeof(part->known));
+	for (size_t i = 0; i < MR_SIDE_METRICS; i++)
+		part->ratios[i] = NAN;
 	for (size_t i = 0; i < MR_FIGURE_COUNT; i++)
 		part->figures[i] = NAN;
 	strcpy(part->name, "mlx-cpu");

@@ -30,6 +30,23 @@ fill_exact(struct mr_change *change)
 		(a == MR_UNLIMITED || b == MR_UNLIMITED);
 }
 
+static void
+fill_real(struct mr_change *change, double a, double b)
+{
+	change->exact = false;
+	change->a_value = a;
+	change->b_value = b;
+	change->change = b - a;
+}
+
+/* A ratio without its counts is what the file has: the same double as their quotient. */
+static double
+value_of(const struct mr_side_part *part, const struct mr_metric *metric, size_t row)
+{
+	return isnan(part->ratios[row]) ? mr_metric_value(metric, &part->result)
+					: part->ratios[row];
+}
+
 static bool
 is_changed(const struct mr_change *change)
 {
@@ -66,6 +83,9 @@ compare_parts(
 			.b = mr_metric_count(&metrics[i], &b->result),
 			.b_divisor = mr_metric_divisor(&metrics[i], &b->result)};
 		fill_exact(change);
+		if (!isnan(a->ratios[i]) || !isnan(b->ratios[i]))
+			fill_real(change, value_of(a, &metrics[i], i),
+				value_of(b, &metrics[i], i));
 		finish(change);
 		diff->count++;
 	}
@@ -77,10 +97,8 @@ compare_parts(
 		*change = (struct mr_change){.part = b->name,
 			.name = mr_figures()[i].name,
 			.unit = mr_figures()[i].unit,
-			.better = mr_figures()[i].better,
-			.a_value = a->figures[i],
-			.b_value = b->figures[i],
-			.change = b->figures[i] - a->figures[i]};
+			.better = mr_figures()[i].better};
+		fill_real(change, a->figures[i], b->figures[i]);
 		finish(change);
 		diff->count++;
 	}

@@ -70,7 +70,8 @@ MR_MUST_CHECK enum mr_status mr_delta_parse(
 	struct mr_delta *out, const char *text, struct mr_error *err);
 
 /*
- * Whether the first allocator's change is as expected; exactly, for metrics.
+ * Whether the first allocator's change is as expected; exactly, for metrics but
+ * ratios without their counts.
  * Prints it into text. False if the sides do not both know the figure.
  */
 bool mr_delta_holds(const struct mr_delta *delta, const struct mr_diff *diff,

@@ -34,6 +34,8 @@ add_part(struct mr_side *side, const char *name)
 	parts += side->count++;
 	memset(parts, 0, sizeof(*parts));
 	copy_text(parts->name, name);
+	for (size_t i = 0; i < MR_SIDE_METRICS; i++)
+		parts->ratios[i] = NAN;
 	for (size_t i = 0; i < MR_FIGURE_COUNT; i++)
 		parts->figures[i] = NAN;
 	return parts;
@@ -102,6 +104,16 @@ is_whole(double number)
 	return number >= 0 && number <= MOST_WHOLE && (double)(uint64_t)number >= number;
 }
 
+static enum mr_status
+read_ratio(double *out, const char *name, const cJSON *item, struct mr_error *err)
+{
+	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 1))
+		return mr_fail(
+			err, MR_EFORMAT, "\"%s\" is not a ratio from 0 to 1", name);
+	*out = item->valuedouble;
+	return MR_OK;
+}
+
 /* Reads a metric into the result, if it is there. */
 static enum mr_status
 read_metric(
@@ -114,17 +126,31 @@ read_metric(
 
 	if (!item)
 		return MR_OK;
+	part->known[row] = true;
+	if (metric->unit == MR_UNIT_RATIO)
+		return read_ratio(&part->ratios[row], metric->name, item, err);
 	if (cJSON_IsNull(item) && metric->unit == MR_UNIT_BYTES)
 		*value = MR_UNLIMITED;
-	else if (cJSON_IsNumber(item) && metric->unit == MR_UNIT_RATIO)
-		; /* made from its two counts, exactly */
 	else if (cJSON_IsNumber(item) && is_whole(item->valuedouble))
 		*value = (uint64_t)item->valuedouble;
 	else
 		return mr_fail(err, MR_EFORMAT, "\"%s\" is not a whole number up to 2^53",
 			metric->name);
-	part->known[row] = true;
 	return MR_OK;
+}
+
+/* Whether the count at this place in the result was read. */
+static bool
+has_count(const struct mr_side_part *part, size_t offset)
+{
+	size_t count;
+	const struct mr_metric *metrics = mr_detail_metrics(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (part->known[i] && metrics[i].unit != MR_UNIT_RATIO &&
+			metrics[i].offset == offset)
+			return true;
+	return false;
 }
 
 static enum mr_status
@@ -134,13 +160,18 @@ read_result(struct mr_side_part *part, const cJSON *result, struct mr_error *err
 	const cJSON *detail = member(result, "detail");
 	enum mr_status st = MR_OK;
 	size_t count;
+	const struct mr_metric *metrics = mr_detail_metrics(&count);
 
-	mr_detail_metrics(&count);
 	for (size_t row = 0; row < count && !st; row++) {
 		if (!(st = read_metric(part, row, limits, err)) &&
 			!(st = read_metric(part, row, detail, err)))
 			st = read_metric(part, row, result, err);
 	}
+	/* Made from its two counts, a ratio is exact. */
+	for (size_t row = 0; row < count; row++)
+		if (has_count(part, metrics[row].offset) &&
+			has_count(part, metrics[row].divisor))
+			part->ratios[row] = NAN;
 	return st;
 }
 

@@ -28,6 +28,7 @@ struct mr_side_part {
 	char name[MR_SIDE_TEXT];
 	struct mr_result result;
 	bool known[MR_SIDE_METRICS];     /* by row of mr_detail_metrics() */
+	double ratios[MR_SIDE_METRICS];  /* without their counts; NAN: of those */
 	double figures[MR_FIGURE_COUNT]; /* NAN: not known */
 };
 
@@ -53,7 +54,8 @@ struct mr_side {
  * Reads what simulate or replay printed as JSON (gzipped or not) into *out,
  * whose parts are the caller's, for mr_side_fini(), also on failure.
  *   MR_END      the file holds something else, or is no regular file
- *   MR_EFORMAT  a number in it is above 2^53, negative or no whole number
+ *   MR_EFORMAT  a number in it is above 2^53, negative or no whole number, or a
+ *               ratio is not from 0 to 1
  *   MR_EIO, MR_ENOMEM
  */
 MR_MUST_CHECK enum mr_status mr_side_read(

@@ -116,3 +116,24 @@ $ memreplay diff nothere --with page=3 -e "hitz>=+5"
 $ memreplay diff small.jsonl nothere
 !~ memreplay: nothere: 
 ? 1
+
+# ratios that stand in a file without their counts
+$ S=$top_srcdir/traces/toy_torch.pickle.gz; memreplay simulate -f json --alloc-conf=expandable_segments:True $S >a.json; memreplay simulate -f json --alloc-conf= $S >b.json; memreplay diff a.json b.json -e "fragmentation_at_peak<=+0" -e byte_hit_rate==0 -e "mean_fragmentation<=+30%" -e "mean_fragmentation<=+25%" >table; memreplay simulate small.jsonl -f json >c.json; memreplay diff c.json b.json | grep byte_hit_rate
+~ byte_hit_rate         1.63 %    93.13 %    +91.50 %
+! memreplay: expected fragmentation_at_peak<=+0, found +32.14 % (+374.68 %)
+! memreplay: expected byte_hit_rate==0, found -1.76 % (-1.85 %)
+! memreplay: expected mean_fragmentation<=+25%, found +10.33 % (+26.34 %)
+
+# and are those of their trace, to the last digit
+$ memreplay simulate --alloc-conf= -f json small.jsonl >a.json; memreplay diff --alloc-conf= a.json small.jsonl -e mean_fragmentation==0 | grep -c "changed  *0$"
+1
+
+# a metric that a file does not have is not 0
+$ memreplay simulate small.jsonl -f json | grep -v \"hit_bytes >a.json; memreplay diff a.json small.jsonl -e hit_bytes==0 -e byte_hit_rate==0 >table
+! memreplay: expected hit_bytes==0, found no such figure on both sides
+? 3
+
+# nor a ratio above 1
+$ memreplay simulate small.jsonl -f json | sed "s/\"hit_rate\":.*/\"hit_rate\": 1.5,/" >a.json; memreplay diff a.json small.jsonl
+! memreplay: a.json: "hit_rate" is not a ratio from 0 to 1
+? 1
