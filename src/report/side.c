@@ -56,6 +56,20 @@ add_knob(struct mr_side *side, const char *name, struct mr_cell cell)
 
 /* --- a simulation */
 
+/* What a policy does not count is 0 in its result, and no figure. */
+static void
+know(struct mr_side_part *part, const struct mr_policy *policy)
+{
+	size_t count;
+	const struct mr_metric *metrics = mr_detail_metrics(&count);
+	unsigned sections = mr_policy_is_torch(policy)
+		? MR_SECTION_TORCH
+		: MR_SECTION_RESULT | MR_SECTION_LIMITS | MR_SECTION_DETAIL;
+
+	for (size_t i = 0; i < count; i++)
+		part->known[i] = metrics[i].sections & sections;
+}
+
 enum mr_status
 mr_side_make(struct mr_side *out, const char *path, const struct mr_header *header,
 	const struct mr_policy *policy, const struct mr_result *result)
@@ -72,7 +86,7 @@ mr_side_make(struct mr_side *out, const char *path, const struct mr_header *head
 	part = add_part(out, out->policy);
 	if (part) {
 		part->result = *result;
-		memset(part->known, true, sizeof(part->known));
+		know(part, policy);
 	}
 	mr_doc_add_policy(&doc, policy);
 	good = part && !doc.failed;

@@ -137,3 +137,10 @@ $ memreplay simulate small.jsonl -f json | grep -v \"hit_bytes >a.json; memrepla
 $ memreplay simulate small.jsonl -f json | sed "s/\"hit_rate\":.*/\"hit_rate\": 1.5,/" >a.json; memreplay diff a.json small.jsonl
 ! memreplay: a.json: "hit_rate" is not a ratio from 0 to 1
 ? 1
+
+# figures that one of two policies does not count are left out
+$ memreplay diff small.jsonl --with policy=torch-cuda -e peak_cached_bytes==0 -e "peak_reserved_bytes>=0" >table; grep -c peak_cached_bytes table; grep "  hits  " table
+0
+~ torch-cuda  hits
+! memreplay: expected peak_cached_bytes==0, found no such figure on both sides
+! memreplay: expected peak_reserved_bytes>=0, found no such figure on both sides
