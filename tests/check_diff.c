@@ -84,6 +84,10 @@ static const struct row {
 	{"evicted_bytes==+9007199254740993", {.evicted_bytes = 9007199254740993}, true,
 		NULL},
 	{"wall_ns<=+5%", {0}, false, "no such figure on both sides"},
+	{"hits<=+0", {.ooms = 1, .oom_event = 9}, false,
+		"figures of unequal parts of the trace"},
+	{"ooms<=+1", {.ooms = 1, .oom_event = 9}, true, "+1, from 0"},
+	{"oom_event==+9", {.ooms = 1, .oom_event = 9}, true, "+9, from 0"},
 };
 
 START_TEST(holds_as_expected)

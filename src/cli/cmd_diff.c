@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -212,6 +213,15 @@ take_side(struct mr_side *side, const char *path, const struct terms *terms,
 
 /* --- the comparison */
 
+static void
+say_oom(const char *name, const struct mr_side *side)
+{
+	if (mr_side_oom(side))
+		mr_say("%s ran out of memory at event %" PRIu64
+		       ": its figures are of what came before",
+			name, mr_side_oom(side));
+}
+
 static int
 check(const struct deltas *deltas, const struct mr_diff *diff)
 {
@@ -244,8 +254,11 @@ compare(const struct mr_side sides[2], const struct deltas *deltas,
 	}
 	mr_doc_add_diff(&doc, &sides[0], &sides[1], &diff);
 	status = mr_print_doc(&doc, format);
-	if (!status)
+	if (!status) {
+		say_oom("A", &sides[0]);
+		say_oom("B", &sides[1]);
 		status = check(deltas, &diff);
+	}
 	mr_doc_fini(&doc);
 	mr_diff_fini(&diff);
 	return status;

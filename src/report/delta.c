@@ -153,6 +153,10 @@ mr_delta_holds(const struct mr_delta *delta, const struct mr_diff *diff,
 	snprintf(text, MR_FOUND_SIZE, "no such figure on both sides");
 	if (!change)
 		return false;
+	if (change->unequal) {
+		snprintf(text, MR_FOUND_SIZE, "figures of unequal parts of the trace");
+		return false;
+	}
 	print_found(text, change);
 	if (change->endless)
 		sign = change->b == MR_UNLIMITED ? 1 : -1;

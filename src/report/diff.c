@@ -62,10 +62,21 @@ finish(struct mr_change *change)
 			change->a_value > 0 ? change->change / change->a_value : INFINITY;
 }
 
+/* Whether a metric tells of memory running out, and not of what there was till then. */
+static bool
+is_of_oom(const struct mr_metric *metric)
+{
+	return metric->offset == offsetof(struct mr_result, ooms) ||
+		metric->offset == offsetof(struct mr_result, oom_event) ||
+		metric->offset == offsetof(struct mr_result, oom_bytes);
+}
+
 static void
 compare_parts(
 	struct mr_diff *diff, const struct mr_side_part *a, const struct mr_side_part *b)
 {
+	bool unequal = a->result.ooms != b->result.ooms ||
+		a->result.oom_event != b->result.oom_event;
 	size_t count;
 	const struct mr_metric *metrics = mr_detail_metrics(&count);
 
@@ -78,6 +89,7 @@ compare_parts(
 			.name = metrics[i].name,
 			.unit = metrics[i].unit,
 			.better = metrics[i].better,
+			.unequal = unequal && !is_of_oom(&metrics[i]),
 			.a = mr_metric_count(&metrics[i], &a->result),
 			.a_divisor = mr_metric_divisor(&metrics[i], &a->result),
 			.b = mr_metric_count(&metrics[i], &b->result),
@@ -212,7 +224,7 @@ add_change(struct mr_doc *doc, const struct mr_change *change)
 		mr_doc_none(doc, "relative");
 	else
 		mr_doc_change(doc, "relative", MR_UNIT_RATIO, change->relative);
-	if (change->better == MR_BETTER_NONE)
+	if (change->better == MR_BETTER_NONE || change->unequal)
 		mr_doc_none(doc, "verdict");
 	else
 		mr_doc_text(doc, "verdict", verdict(change));
@@ -227,6 +239,8 @@ add_side(struct mr_doc *doc, const char *name, const struct mr_side *side)
 	mr_doc_text(doc, "workload", side->workload);
 	mr_doc_count(doc, "events", side->events);
 	mr_doc_text(doc, "policy", side->policy);
+	if (mr_side_oom(side))
+		mr_doc_count(doc, "oom_event", mr_side_oom(side));
 }
 
 static void

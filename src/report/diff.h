@@ -26,6 +26,7 @@ struct mr_change {
 	enum mr_better better;
 	bool exact;
 	bool endless; /* one side is unlimited and the other is not */
+	bool unequal; /* memory ran out, so that they are of unequal parts of the trace */
 	uint64_t a, a_divisor, b, b_divisor;
 	double a_value, b_value;
 	double change;
@@ -72,7 +73,8 @@ MR_MUST_CHECK enum mr_status mr_delta_parse(
 /*
  * Whether the first allocator's change is as expected; exactly, for metrics but
  * ratios without their counts.
- * Prints it into text. False if the sides do not both know the figure.
+ * Prints it into text. False if the sides do not both know the figure, or if it
+ * is of unequal parts of the trace.
  */
 bool mr_delta_holds(const struct mr_delta *delta, const struct mr_diff *diff,
 	char text[MR_FOUND_SIZE]);

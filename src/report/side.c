@@ -306,6 +306,12 @@ mr_side_read(struct mr_side *out, const char *path, struct mr_error *err)
 	return st;
 }
 
+uint64_t
+mr_side_oom(const struct mr_side *side)
+{
+	return side->count ? side->parts[0].result.oom_event : 0;
+}
+
 void
 mr_side_fini(struct mr_side *side)
 {

@@ -66,6 +66,9 @@ MR_MUST_CHECK enum mr_status mr_side_make(struct mr_side *out, const char *path,
 	const struct mr_header *header, const struct mr_policy *policy,
 	const struct mr_result *result);
 
+/* The event at which memory ran out in the first result; 0: it did not. */
+uint64_t mr_side_oom(const struct mr_side *side);
+
 void mr_side_fini(struct mr_side *side);
 
 #endif

@@ -144,3 +144,18 @@ $ memreplay diff small.jsonl --with policy=torch-cuda -e peak_cached_bytes==0 -e
 ~ torch-cuda  hits
 ! memreplay: expected peak_cached_bytes==0, found no such figure on both sides
 ! memreplay: expected peak_reserved_bytes>=0, found no such figure on both sides
+
+# memory runs out on one side: its figures are of a part of the trace
+$ memreplay diff --alloc-conf= small.jsonl --with memory=1M -e "peak_reserved_bytes<=0" -e ooms==+1 -e ooms==0 >table; sed -n "/^b/,/^policy/p" table | grep oom_event; sed -n "/^changes/,\$p" table | grep -c "better\|worse"
+  oom_event  2
+1
+! memreplay: B ran out of memory at event 2: its figures are of what came before
+! memreplay: expected peak_reserved_bytes<=0, found figures of unequal parts of the trace
+! memreplay: expected ooms==0, found +1, from 0
+
+# ... on both, at the same event
+$ memreplay simulate --alloc-conf= --set memory=1M -f json small.jsonl >a.json; memreplay diff --alloc-conf= --set memory=1M a.json small.jsonl -e peak_reserved_bytes==0 -f json | grep oom_event
+		"oom_event":	2
+		"oom_event":	2
+! memreplay: A ran out of memory at event 2: its figures are of what came before
+! memreplay: B ran out of memory at event 2: its figures are of what came before
