@@ -43,7 +43,7 @@ mr_torch_look(bool *is_snapshot, const char *path, const struct mr_source_option
 
 	*is_snapshot =
 		input->from >= 0 && !strcmp(mr_formats(&count)[input->from].name, FORMAT);
-	if (input->from >= 0 || !strcmp(path, "-"))
+	if (input->from >= 0 || !mr_source_again(path))
 		return MR_EXIT_DONE;
 	st = mr_input_open(&in, path, &err);
 	if (!st)

@@ -36,8 +36,8 @@ struct mr_torch_call {
 };
 
 /*
- * Looks whether a trace is a snapshot of PyTorch. Standard input is taken for one
- * only if --from says so, for it can be read but once. Returns an exit status.
+ * Looks whether a trace is a snapshot of PyTorch. Standard input and pipes are taken
+ * for one only if --from says so, for they can be read but once. Returns an exit status.
  */
 int mr_torch_look(
 	bool *is_snapshot, const char *path, const struct mr_source_options *input);

@@ -49,6 +49,14 @@ points,3,ooms,0
 # any trace can be run so
 $ memreplay sweep --policy=torch-cuda --set large_segment=20M,40M --expect='peak_reserved_bytes<=2M' small.jsonl >out
 
+# ... from a pipe, which is not looked at for a snapshot unless told
+$ cat small.jsonl | memreplay simulate --alloc-conf= /dev/stdin | grep "^  events"
+~ 19
+~ 19
+
+$ cat $top_srcdir/traces/toy_torch.pickle.gz | memreplay simulate --alloc-conf= --from=pytorch-snapshot /dev/stdin | grep "^  hits "
+~ 785
+
 # a grid of what is no grid
 $ memreplay sweep --policy=torch-cuda --set memory=9:1:1 small.jsonl
 !~ KNOB=LO:HI:STEP
