@@ -62,6 +62,8 @@ static const struct fault_command commands[] = {
 	{.name = "diff, results", .line = "diff one.json two.json"},
 	{.name = "diff, traces",
 		.line = "diff --format=json --with=page=1 small.jsonl small.mrt.gz"},
+	{.name = "diff, PyTorch",
+		.line = "diff --with=policy=torch-cuda snapshot.pickle"},
 	{.name = "verify", .line = "verify small.jsonl"},
 	{.name = "verify, PyTorch", .line = "verify --format=json snapshot.pickle"},
 	{.name = "convert",

@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/setup.h"
 #include "cli/source.h"
+#include "cli/torch.h"
 #include "memreplay/detail.h"
 #include "report/diff.h"
 
@@ -14,6 +15,7 @@ struct options {
 	struct mr_source_options input;
 	struct mr_policy_options policy;
 	struct mr_limit_options limits;
+	struct mr_torch_options torch;
 	struct mr_format_options format;
 	struct {
 		struct mr_texts with;
@@ -38,6 +40,7 @@ static const struct mr_option_use uses[] = {
 	{&mr_source_group, offsetof(struct options, input)},
 	{&mr_policy_group, offsetof(struct options, policy)},
 	{&mr_limit_group, offsetof(struct options, limits)},
+	{&mr_torch_group, offsetof(struct options, torch)},
 	{&mr_format_group, offsetof(struct options, format)},
 	{&own, offsetof(struct options, own)},
 	{0},
@@ -197,6 +200,41 @@ simulate(struct runs *runs, const char *path, const struct mr_source_options *ho
 	return status;
 }
 
+/* Whether it is a snapshot, to be run under PyTorch's rules. Returns an exit status. */
+static int
+look(bool *is_snapshot, const char *path, const struct terms *terms,
+	const struct options *options)
+{
+	*is_snapshot = false;
+	return mr_setup_is_torch(&terms->policy)
+		? mr_torch_look(is_snapshot, path, &options->input)
+		: MR_EXIT_DONE;
+}
+
+static int
+run_snapshot(struct mr_side *side, const char *path, const struct terms *terms,
+	const struct options *options)
+{
+	const struct mr_header none = {0};
+	struct mr_policy policy;
+	struct mr_result result;
+	struct mr_error err;
+	int status = mr_torch_run_once(&policy, &result,
+		&(struct mr_torch_call){
+			.command = "diff",
+			.path = path,
+			.input = &options->input,
+			.policy = &terms->policy,
+			.start = (enum mr_torch_start)options->torch.start,
+		});
+
+	if (!status && mr_side_make(side, path, &none, &policy, &result)) {
+		mr_fail_memory(&err);
+		status = mr_say_error(path, &err);
+	}
+	return status;
+}
+
 /* Makes a side of a saved result or a trace. Returns an exit status. */
 static int
 take_side(struct mr_side *side, const char *path, const struct terms *terms,
@@ -205,10 +243,15 @@ take_side(struct mr_side *side, const char *path, const struct terms *terms,
 	struct runs runs = {.count = 1, .terms = {terms}, .sides = {side}};
 	struct mr_error err;
 	enum mr_status st = mr_side_read(side, path, &err);
+	bool is_snapshot;
+	int status;
 
-	if (st == MR_END)
-		return simulate(&runs, path, &options->input);
-	return st ? mr_say_error(path, &err) : MR_EXIT_DONE;
+	if (st != MR_END)
+		return st ? mr_say_error(path, &err) : MR_EXIT_DONE;
+	if ((status = look(&is_snapshot, path, terms, options)))
+		return status;
+	return is_snapshot ? run_snapshot(side, path, terms, options)
+			   : simulate(&runs, path, &options->input);
 }
 
 /* --- the comparison */
@@ -264,18 +307,40 @@ compare(const struct mr_side sides[2], const struct deltas *deltas,
 	return status;
 }
 
-/* Fills in both sides. Returns an exit status. */
+/* Fills in both sides from one trace. Returns an exit status. */
 static int
-take_sides(struct mr_side sides[2], char **operands, const struct terms terms[2],
+take_both(struct mr_side sides[2], const char *path, const struct terms terms[2],
 	const struct options *options)
 {
 	struct runs both = {.count = 2,
 		.terms = {&terms[0], &terms[1]},
 		.sides = {&sides[0], &sides[1]}};
+	bool is_snapshot[2];
+	int status = look(&is_snapshot[0], path, &terms[0], options);
+
+	if (!status)
+		status = look(&is_snapshot[1], path, &terms[1], options);
+	if (status)
+		return status;
+	if (!is_snapshot[0] && !is_snapshot[1])
+		return simulate(&both, path, &options->input);
+	if (!mr_source_again(path))
+		return mr_say_usage("diff",
+			"diff: a snapshot is read once for each side, and %s cannot be",
+			mr_path_name(path));
+	status = take_side(&sides[0], path, &terms[0], options);
+	return status ? status : take_side(&sides[1], path, &terms[1], options);
+}
+
+/* Fills in both sides. Returns an exit status. */
+static int
+take_sides(struct mr_side sides[2], char **operands, const struct terms terms[2],
+	const struct options *options)
+{
 	int status;
 
 	if (!operands[1])
-		return simulate(&both, operands[0], &options->input);
+		return take_both(sides, operands[0], terms, options);
 	status = take_side(&sides[0], operands[0], &terms[0], options);
 	if (!status)
 		status = take_side(&sides[1], operands[1], &terms[1], options);
@@ -305,6 +370,8 @@ run(const struct mr_command *self, int argc, char **argv)
 	if (parse_deltas(&deltas, &options.own.expect, &err) ||
 		make_terms(&terms[1], &options, &err))
 		return mr_say_refusal(self->name, &err);
+	/* What is to be said of the options has been. */
+	terms[0].policy.quiet = terms[1].policy.quiet = true;
 	if (!operands[1] && !options.own.with.count)
 		return mr_say_usage(self->name,
 			"%s: there is nothing to compare: expected B, or --with",
@@ -328,7 +395,8 @@ const struct mr_command mr_cmd_diff = {
 		"largest changes first. A and B are traces, which are simulated, or "
 		"files that hold what simulate or replay printed with --format=json. "
 		"With B left out, A is simulated twice: as it is, and with the knobs of "
-		"--with.\n\n"
+		"--with. A memory snapshot of PyTorch under PyTorch's rules is run as "
+		"simulate runs it.\n\n"
 		"The policy and limit options hold for both sides, --with for B only. "
 		"Of two replays each backend is compared with the one of its name; "
 		"--expect is about the caching allocator.",

@@ -207,7 +207,9 @@ prepare(struct mr_torch_case *out, struct mr_policy *policy,
 	if (mr_torch_policy(policy, call, NULL, first_conf(call), false, &err))
 		return mr_say_refusal(call->command, &err);
 	status = mr_torch_read(out, call);
-	if (!status && mr_torch_policy(policy, call, out, first_conf(call), true, &err))
+	if (!status &&
+		mr_torch_policy(
+			policy, call, out, first_conf(call), !call->policy->quiet, &err))
 		status = mr_say_error(call->path, &err);
 	return status;
 }
@@ -326,6 +328,24 @@ mr_torch_run_simulate(const struct mr_torch_call *call)
 	if (!status)
 		status = mr_expects_check(&expects, &study.whatif.result);
 	mr_saving_abort(&saving);
+	mr_torch_case_fini(&of);
+	return status;
+}
+
+int
+mr_torch_run_once(struct mr_policy *policy, struct mr_result *result,
+	const struct mr_torch_call *call)
+{
+	struct mr_torch_case of;
+	struct mr_torch_study study;
+	int status = prepare(&of, policy, call);
+
+	if (!status) {
+		study.settings = policy->torch;
+		status = mr_torch_study(&study, 1, &of, call, 0);
+	}
+	if (!status)
+		*result = study.whatif.result;
 	mr_torch_case_fini(&of);
 	return status;
 }

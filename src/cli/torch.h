@@ -55,6 +55,13 @@ int mr_torch_run_sweep(const struct mr_torch_call *call);
 int mr_torch_run_tune(const struct mr_torch_call *call);
 int mr_torch_run_report(const struct mr_torch_call *call, const char *path);
 
+/*
+ * Runs a trace for its figures alone, as simulate does; *policy is what it was run
+ * under. The remarks on the options are left out if they are quiet. An exit status.
+ */
+int mr_torch_run_once(struct mr_policy *policy, struct mr_result *result,
+	const struct mr_torch_call *call);
+
 /* --- for these commands */
 
 /* Reads the trace into memory; *out is to be given to mr_torch_case_fini(). */

@@ -159,3 +159,20 @@ $ memreplay simulate --alloc-conf= --set memory=1M -f json small.jsonl >a.json; 
 		"oom_event":	2
 ! memreplay: A ran out of memory at event 2: its figures are of what came before
 ! memreplay: B ran out of memory at event 2: its figures are of what came before
+
+# a snapshot of PyTorch under PyTorch's rules is that of simulate
+$ S=$top_srcdir/traces/toy_torch.pickle.gz; memreplay simulate --alloc-conf= -f json $S >a.json; memreplay diff --alloc-conf= a.json $S -e hits==0 -e events==0 | grep -w changed; memreplay diff $S --with policy=torch-cuda | grep -w "hits"
+  changed            0
+~ torch-cuda  hits                      90        785
+!~ imported from pytorch-snapshot
+
+# ... on both sides, wherever it begins
+$ S=$top_srcdir/traces/toy_torch.pickle.gz; memreplay simulate --alloc-conf= --start=seeded --set memory=280M -f json $S >b.json; memreplay diff --alloc-conf= --start=seeded $S --with memory=280M | grep -w changed; memreplay diff --alloc-conf= --start=seeded --set memory=280M $S b.json | grep -w changed
+  changed           13
+  changed            0
+
+# ... which cannot be read for each side from a pipe
+$ cat $top_srcdir/traces/toy_torch.pickle.gz | memreplay diff --from=pytorch-snapshot --policy=torch-cuda - --with policy=torch-npu
+! memreplay: diff: a snapshot is read once for each side, and standard input cannot be
+! Try 'memreplay diff --help'.
+? 2
