@@ -65,11 +65,15 @@ set_policy(struct mr_policy_options *policy, const char *name, struct mr_error *
 {
 	size_t count;
 	const char *const *names = mr_policy_names(&count);
+	struct mr_policy named;
 
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(names[i], name) != 0)
 			continue;
 		policy->policy = (int)i;
+		/* --alloc-conf would imply PyTorch's rules. */
+		if (!mr_setup_policy(&named, policy, err) && !mr_policy_is_torch(&named))
+			policy->confs.count = 0;
 		return MR_OK;
 	}
 	return mr_fail(err, MR_EINVAL, "--with: no policy is called \"%s\"", name);
@@ -79,8 +83,7 @@ set_policy(struct mr_policy_options *policy, const char *name, struct mr_error *
 static enum mr_status
 make_terms(struct terms *out, const struct options *options, struct mr_error *err)
 {
-	struct mr_policy_options added = {
-		.policy = options->policy.policy, .quiet = true};
+	struct mr_policy_options added = {.quiet = true};
 	struct mr_texts *knobs = &out->policy.knobs;
 	struct mr_setup unused;
 	struct mr_error why;
@@ -100,6 +103,8 @@ make_terms(struct terms *out, const struct options *options, struct mr_error *er
 				added.knobs.items[added.knobs.count++] = text;
 	}
 	/* On their own first, so that the message names the option. */
+	added.policy = out->policy.policy;
+	added.confs = out->policy.confs;
 	if (!st && mr_setup_make(&unused, &added, NULL, NULL, &why))
 		st = mr_fail(err, MR_EINVAL, "%s%s",
 			strncmp(why.text, "--set", 5) ? "" : "--with",

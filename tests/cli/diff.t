@@ -176,3 +176,16 @@ $ cat $top_srcdir/traces/toy_torch.pickle.gz | memreplay diff --from=pytorch-sna
 ! memreplay: diff: a snapshot is read once for each side, and standard input cannot be
 ! Try 'memreplay diff --help'.
 ? 2
+
+# knobs are those of the policy of B, however it is named
+$ memreplay diff --alloc-conf= small.jsonl --with expandable_segments=True | grep "expandable_segments  "; memreplay diff small.jsonl --with large_segment=40M --with policy=torch-cuda -f csv | grep -A 1 "knob,large_segment"; memreplay diff --alloc-conf= small.jsonl --with policy=mlx-cpu --with page=1 -f csv | grep "policy,mlx\|policy,torch"
+  expandable_segments  False  True
+policy,8,knob,large_segment
+policy,8,a,
+a,,policy,torch-cuda
+b,,policy,mlx-cpu
+
+$ memreplay diff --alloc-conf= nothere --with page=1
+! memreplay: diff: --with: the policy torch-cuda has no knob page
+! Try 'memreplay diff --help'.
+? 2
