@@ -252,6 +252,8 @@ add_cell(struct mr_doc *doc, const char *key, const struct mr_side_knob *knob)
 		mr_doc_text(doc, key, knob->text);
 	else if (knob->cell.unit == MR_UNIT_BYTES)
 		mr_doc_bytes(doc, key, knob->cell.number);
+	else if (knob->cell.unit == MR_UNIT_RATIO)
+		mr_doc_ratio(doc, key, knob->cell.number, knob->cell.divisor);
 	else
 		mr_doc_count(doc, key, knob->cell.number);
 }

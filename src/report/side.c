@@ -118,10 +118,16 @@ is_whole(double number)
 	return number >= 0 && number <= MOST_WHOLE && (double)(uint64_t)number >= number;
 }
 
+static bool
+is_ratio(const cJSON *item)
+{
+	return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble <= 1;
+}
+
 static enum mr_status
 read_ratio(double *out, const char *name, const cJSON *item, struct mr_error *err)
 {
-	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 1))
+	if (!is_ratio(item))
 		return mr_fail(
 			err, MR_EFORMAT, "\"%s\" is not a ratio from 0 to 1", name);
 	*out = item->valuedouble;
@@ -220,6 +226,10 @@ read_policy(struct mr_side *side, const cJSON *policy)
 		if (cJSON_IsString(item)) {
 			cell.kind = MR_CELL_TEXT;
 			cell.text = item->valuestring;
+		} else if (cell.unit == MR_UNIT_RATIO && is_ratio(item)) {
+			cell.divisor = MR_TORCH_SHARE;
+			cell.number =
+				(uint64_t)(item->valuedouble * MR_TORCH_SHARE + 0.5);
 		} else if (cJSON_IsNumber(item) && is_whole(item->valuedouble)) {
 			cell.number = (uint64_t)item->valuedouble;
 		} else {

@@ -189,3 +189,9 @@ $ memreplay diff --alloc-conf= nothere --with page=1
 ! memreplay: diff: --with: the policy torch-cuda has no knob page
 ! Try 'memreplay diff --help'.
 ? 2
+
+# knobs that are shares, saved or not
+$ for i in 0.3 0.25; do memreplay simulate --alloc-conf= --set memory=1G --set fraction=$i -f json small.jsonl >$i.json; done; memreplay diff 0.3.json 0.25.json | grep "^  fraction"; memreplay diff --alloc-conf= --set memory=1G --set fraction=0.3 0.3.json small.jsonl | grep -A 1 "^policy"
+~ fraction    30.00 %
+policy
+  none
