@@ -22,7 +22,8 @@ static const struct {
 	const char *text;
 } openings[] = {
 	{"x.txt", NULL, "{}", MR_EINVAL, "the name does not tell the format"},
-	{"x.json", NULL, "{}", MR_EINVAL, "the format \"json\" can only be read"},
+	{"x.json", NULL, "{}", MR_EINVAL,
+		"the format \"json\" can only be read; can be written: mrt, jsonl"},
 	{"x.jsonl", "csv", "{}", MR_EINVAL, "there is no format \"csv\""},
 	{"-", NULL, "{}", MR_EINVAL, "the name does not tell the format"},
 	{"x.jsonl", NULL, "[]", MR_EINVAL, "the header is not a JSON object"},

@@ -350,6 +350,14 @@ text_trace() {
 		is "$(grep -c '"op":"malloc"' t.jsonl)" 1001
 }
 ok "the name of the output decides its format" text_trace
+only_read() {
+	for name in t.json t.json.gz; do
+		record 2 -o $name touch ran && said 'only be read' &&
+			record 2 --print-env -o $name && said 'only be read' || return
+	done
+	! ls ran && ! ls ./*.spool
+}
+ok "an output that cannot be written: nothing is run" only_read
 not_a_spool() {
 	echo no >t.mrt.gz.spool
 	"$memreplay" record --finish t.mrt.gz 2>said

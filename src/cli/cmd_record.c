@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/locate.h"
 #include "cli/recorded.h"
+#include "record/finish.h"
 #include "record/launch.h"
 #include "record/store.h"
 
@@ -147,6 +148,8 @@ prepare(struct recording *recording, const struct options *options, const char *
 		mr_say("out of memory");
 		return MR_EXIT_FAILED;
 	}
+	if (mr_finish_check(recording->output, err))
+		return mr_say_error(recording->output, err);
 	if (find_recorder(&recording->recorder, err))
 		return mr_say_error(NULL, err);
 	if (mr_spool_path(&recording->spool_path, recording->output, err))

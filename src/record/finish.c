@@ -275,16 +275,32 @@ start_account(struct mr_account *account, const struct mr_spool_head *head)
 	};
 }
 
+/* The name of the format that path does not tell; NULL: it does. */
+static const char *
+format_for(const char *path)
+{
+	size_t row;
+
+	return mr_format_by_suffix(&row, path) ? NULL : "mrt";
+}
+
+enum mr_status
+mr_finish_check(const char *path, struct mr_error *err)
+{
+	const struct mr_writing *writing;
+
+	return mr_format_writing(&writing, path, format_for(path), err);
+}
+
 static enum mr_status
 write_trace(struct finishing *finishing, const char *path, struct mr_error *err)
 {
-	size_t row;
 	char *text = NULL;
 	enum mr_status st = mr_describe_spool(&text, finishing->head, err);
 
 	if (!st)
-		st = mr_writer_open(&finishing->writer, path,
-			mr_format_by_suffix(&row, path) ? NULL : "mrt", text, err);
+		st = mr_writer_open(
+			&finishing->writer, path, format_for(path), text, err);
 	free(text);
 	text = NULL;
 	if (!st)

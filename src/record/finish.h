@@ -31,11 +31,18 @@ struct mr_account {
 };
 
 /*
+ * Whether mr_finish() can write to a path of this name, which is asked before there is
+ * anything to write. MR_EINVAL: its format can only be read.
+ */
+MR_MUST_CHECK enum mr_status mr_finish_check(const char *path, struct mr_error *err);
+
+/*
  * Writes the spool at spool_path, which no process may be writing any more, as
  * a trace to path, in the format that its name ends in or else the binary one,
  * and tells in *account what is in it. The spool stays.
  *   MR_END      it has no event, and no trace is written
  *   MR_EIO, MR_ENOMEM
+ *   MR_EINVAL   the format of its name can only be read
  *   MR_EFORMAT  it is no spool, or damaged
  */
 MR_MUST_CHECK enum mr_status mr_finish(const char *spool_path, const char *path,

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "base/text.h"
+
 /*
  * name, suffix, summary, whether it is another program's, reading, writing
  * (NULL: none). Detection asks the rows in this order, those of others first:
@@ -113,4 +116,26 @@ mr_format_names(char out[MR_FORMAT_NAMES_SIZE], bool writable)
 			used += (size_t)snprintf(out + used, MR_FORMAT_NAMES_SIZE - used,
 				"%s%s", used ? ", " : "", infos[row].name);
 	return out;
+}
+
+enum mr_status
+mr_format_writing(const struct mr_writing **out, const char *path, const char *format,
+	struct mr_error *err)
+{
+	char text[MR_QUOTE_SIZE], names[MR_FORMAT_NAMES_SIZE];
+	size_t row;
+
+	if (format && !mr_format_by_name(&row, format))
+		return mr_fail(err, MR_EINVAL, "there is no format \"%s\"",
+			mr_text_quote(text, format, strlen(format)));
+	if (!format && !mr_format_by_suffix(&row, path))
+		return mr_fail(err, MR_EINVAL,
+			"the name does not tell the format; can be written: %s",
+			mr_format_names(names, true));
+	*out = formats[row].writing;
+	if (*out)
+		return MR_OK;
+	return mr_fail(err, MR_EINVAL,
+		"the format \"%s\" can only be read; can be written: %s", infos[row].name,
+		mr_format_names(names, true));
 }

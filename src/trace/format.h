@@ -104,6 +104,13 @@ bool mr_format_by_content(size_t *row, const unsigned char *data, size_t length)
 #define MR_FORMAT_NAMES_SIZE 400
 char *mr_format_names(char out[MR_FORMAT_NAMES_SIZE], bool writable);
 
+/*
+ * How to write a trace to path: in the format of this name, or (NULL) in the one that
+ * its suffix tells. MR_EINVAL: there is none, or it can only be read.
+ */
+MR_MUST_CHECK enum mr_status mr_format_writing(const struct mr_writing **out,
+	const char *path, const char *format, struct mr_error *err);
+
 extern const struct mr_reading mr_android_reading;
 extern const struct mr_reading mr_heaptrack_reading;
 extern const struct mr_reading mr_intervals_reading;

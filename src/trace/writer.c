@@ -14,27 +14,6 @@ struct mr_writer {
 	struct mr_error failure; /* MR_OK: none so far */
 };
 
-static enum mr_status
-find_writing(const struct mr_writing **out, const char *path, const char *format,
-	struct mr_error *err)
-{
-	char text[MR_QUOTE_SIZE], names[MR_FORMAT_NAMES_SIZE];
-	size_t row, count;
-
-	if (format && !mr_format_by_name(&row, format))
-		return mr_fail(err, MR_EINVAL, "there is no format \"%s\"",
-			mr_text_quote(text, format, strlen(format)));
-	if (!format && !mr_format_by_suffix(&row, path))
-		return mr_fail(err, MR_EINVAL,
-			"the name does not tell the format; can be written: %s",
-			mr_format_names(names, true));
-	*out = mr_format_at(row)->writing;
-	if (*out)
-		return MR_OK;
-	return mr_fail(err, MR_EINVAL, "the format \"%s\" can only be read",
-		mr_formats(&count)[row].name);
-}
-
 static bool
 ends_in_gz(const char *path)
 {
@@ -55,7 +34,7 @@ mr_writer_open(struct mr_writer **out, const char *path, const char *format,
 	writer = calloc(1, sizeof(*writer));
 	if (!writer)
 		return mr_fail_memory(err);
-	if ((st = find_writing(&writer->writing, path, format, err)) ||
+	if ((st = mr_format_writing(&writer->writing, path, format, err)) ||
 		(st = mr_header_print(&header, header_json, err)) ||
 		(st = mr_output_open(&writer->sink.output, path,
 			 writer->writing->always_gzip || ends_in_gz(path), err)))
