@@ -195,12 +195,16 @@ print(struct mr_source *input, const struct mr_setup *setup, struct mr_detail *d
 	const struct mr_finding *findings;
 	struct mr_doc doc = {0};
 	struct mr_result result;
+	uint64_t older;
 	size_t count;
 	enum mr_status st = MR_OK;
 	int status;
 
 	mr_detail_result(detail, &result);
 	mr_doc_add_trace(&doc, input->path, input->reader);
+	if (mr_policy_is_torch(&setup->policy) &&
+		!(st = mr_source_older(&older, input)) && older)
+		mr_doc_bytes(&doc, "older_bytes", older);
 	mr_doc_add_policy(&doc, &setup->policy);
 	mr_doc_add_results(&doc, &setup->policy, &result);
 	if (!mr_policy_is_torch(&setup->policy)) {
@@ -295,19 +299,25 @@ run_trace(struct mr_source *input, const struct options *options,
 	struct feed feed = {.clear.phase = options->own.clear_at};
 	struct mr_torch_case kept = {0};
 	struct mr_saving saving = {0};
-	struct mr_setup setup;
+	struct mr_setup setup, used; /* asked for, and without what is older */
 	int status;
 
 	if (mr_setup_make(&setup, &options->policy, &options->limits,
 		    mr_reader_header(input->reader), &input->err))
 		return mr_source_failed(input);
-	if (options->own.plot && mr_policy_is_torch(&setup.policy))
-		feed.kept = &kept;
-	status = begin(&feed, &saving, input, &setup, options);
+	if (mr_policy_is_torch(&setup.policy)) {
+		if (mr_source_older(&kept.older_bytes, input))
+			return mr_source_failed(input);
+		feed.kept = options->own.plot ? &kept : NULL;
+	}
+	used = setup;
+	mr_torch_leave(&used.policy.torch, kept.older_bytes);
+	used.policy.memory = used.policy.torch.memory;
+	status = begin(&feed, &saving, input, &used, options);
 	if (!status)
 		status = mr_source_each(input, take, &feed);
 	if (!status && feed.kept)
-		status = mr_torch_draw(&kept, &setup.policy,
+		status = mr_torch_draw(&kept, &used.policy,
 			(enum mr_torch_start)options->torch.start, &saving,
 			options->own.plot);
 	if (!status && feed.watch)

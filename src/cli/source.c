@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <cjson/cJSON.h>
+
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/message.h"
@@ -200,6 +202,21 @@ mr_source_failed(struct mr_source *input)
 {
 	mr_progress_hide(input->begun ? input->progress : &input->before);
 	return mr_say_error(input->path, &input->err);
+}
+
+enum mr_status
+mr_source_older(uint64_t *bytes, struct mr_source *input)
+{
+	const double most = 9007199254740992.0;
+	cJSON *header = cJSON_Parse(mr_reader_header(input->reader)->json);
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(
+		cJSON_GetObjectItemCaseSensitive(header, "import"), "older_bytes");
+
+	*bytes = cJSON_IsNumber(item) && item->valuedouble > 0 && item->valuedouble < most
+		? (uint64_t)item->valuedouble
+		: 0;
+	cJSON_Delete(header);
+	return header ? MR_OK : mr_fail_memory(&input->err);
 }
 
 /* What a lenient reading skipped, in words; "" if nothing. */

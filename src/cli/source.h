@@ -73,6 +73,12 @@ int mr_source_open(struct mr_source *input, const char *path,
  */
 MR_MUST_CHECK enum mr_status mr_source_next(struct mr_source *input);
 
+/*
+ * The bytes on the device of an import that are older than it and of which nothing more
+ * is known, as its header tells; 0: none. Sets err on failure: MR_ENOMEM.
+ */
+MR_MUST_CHECK enum mr_status mr_source_older(uint64_t *bytes, struct mr_source *input);
+
 /* What takes in events; a failure of its own is one of the trace's. */
 typedef enum mr_status (*mr_take_events)(
 	void *context, const struct mr_event *events, size_t count, struct mr_error *err);

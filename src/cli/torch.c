@@ -117,6 +117,8 @@ mr_torch_read(struct mr_torch_case *out, const struct mr_torch_call *call)
 	if (is_snapshot)
 		return read_snapshot(out, call);
 	status = mr_source_open(&input, call->path, call->input);
+	if (!status && mr_source_older(&out->older_bytes, &input))
+		status = mr_source_failed(&input);
 	if (!status)
 		status = mr_source_each(&input, add_events, out);
 	mr_source_close(&input);
@@ -178,6 +180,7 @@ mr_torch_study(struct mr_torch_study *studies, size_t count,
 	const struct mr_torch_course course = {
 		.script = &of->script,
 		.start = call->start,
+		.older_bytes = of->older_bytes,
 		.wanted = wanted,
 		.jobs = call->jobs,
 		.progress = show_part,

@@ -50,6 +50,7 @@ study(struct job *job)
 {
 	const struct mr_torch_call *call = job->call;
 	const struct mr_torch_script *script = &job->of.script;
+	struct mr_torch_settings left;
 	unsigned wanted = script->op_count > MOST_OPS ? 0 : MR_STUDY_SMALLEST;
 	struct mr_error err;
 	int status;
@@ -57,8 +58,9 @@ study(struct job *job)
 	if (list_settings(job, &job->of, &err))
 		return mr_say_error(call->path, &err);
 	status = mr_torch_study(job->studies, job->count, &job->of, call, wanted);
-	if (!status &&
-		mr_torch_peak(&job->peak, script, &job->policy.torch, call->start, &err))
+	left = job->policy.torch;
+	mr_torch_leave(&left, job->of.older_bytes);
+	if (!status && mr_torch_peak(&job->peak, script, &left, call->start, &err))
 		status = mr_say_error(call->path, &err);
 	return status;
 }

@@ -26,6 +26,8 @@ mr_doc_add_torch_case(
 	mr_doc_text(doc, "file", path);
 	mr_doc_count(doc, "events", script->event_count);
 	mr_doc_count(doc, "streams", script->streams);
+	if (of->older_bytes)
+		mr_doc_bytes(doc, "older_bytes", of->older_bytes);
 	if (!of->snapshot)
 		return;
 	for (size_t i = 0; i < script->older_count; i++)
@@ -48,22 +50,25 @@ void
 mr_doc_add_torch_start(
 	struct mr_doc *doc, enum mr_torch_start start, const struct mr_torch_case *of)
 {
+	bool seeded = start == MR_TORCH_SEEDED;
+	const char *means;
+
+	if (of->older_bytes)
+		means = "the bytes older than the trace, of which nothing more is known, "
+			"are taken from the device and in no other figure";
+	else if (seeded)
+		means = of->script.segment_count
+			? "this run goes on: it begins with the segments and blocks that "
+			  "were there"
+			: "this run goes on: nothing was there before it";
+	else
+		means = of->script.older_count
+			? "a run from scratch: the older blocks are asked for first, "
+			  "lowest address first"
+			: "a run from scratch: there are no older blocks";
 	mr_doc_begin(doc, "start", 0);
-	if (start == MR_TORCH_SEEDED) {
-		mr_doc_text(doc, "name", "seeded");
-		mr_doc_text(doc, "means",
-			of->script.segment_count
-				? "this run goes on: it begins with the segments and "
-				  "blocks that were there"
-				: "this run goes on: nothing was there before it");
-		return;
-	}
-	mr_doc_text(doc, "name", "rebuilt");
-	mr_doc_text(doc, "means",
-		of->script.older_count ? "a run from scratch: the older blocks are asked "
-					 "for first, lowest "
-					 "address first"
-				       : "a run from scratch: there are no older blocks");
+	mr_doc_text(doc, "name", seeded ? "seeded" : "rebuilt");
+	mr_doc_text(doc, "means", means);
 }
 
 /* --- verify */

@@ -138,15 +138,23 @@ static enum mr_status
 print_settings(const struct mr_torch_page *page, FILE *out, struct mr_error *err)
 {
 	struct mr_doc doc = {0};
+	char text[MR_TEXT_SIZE];
 	bool failed;
 
 	fprintf(out,
 		"<section id=\"settings\"><h2>Settings</h2>\n<p>The pictures below are "
 		"of the first. A device may be smaller than what is reserved at most: "
-		"before memory runs out, all that is unused is given back.%s</p>\n",
+		"before memory runs out, all that is unused is given back.%s",
 		page->smallest ? ""
 			       : " The trace is long: the smallest device was not "
 				 "looked for; tune does.");
+	if (page->of->older_bytes)
+		fprintf(out,
+			" The device also holds %s that are older than the trace, of "
+			"which nothing more is known: they count against it, and are not "
+			"in what is reserved and allocated.",
+			mr_size_print(text, page->of->older_bytes));
+	fputs("</p>\n", out);
 	mr_doc_begin(&doc, "settings", 8);
 	for (size_t i = 0; i < page->count; i++)
 		add_settings(&doc, page, i);

@@ -18,6 +18,8 @@ struct mr_torch_case {
 	struct mr_torch_script script;
 	bool settings_known; /* recording.settings are those recorded */
 	size_t op_space;
+	/* of an import: what is older and of which nothing more is known; 0: nothing */
+	uint64_t older_bytes;
 };
 
 /*

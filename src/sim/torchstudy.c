@@ -23,14 +23,25 @@ tell(struct studying *studying, unsigned worker, size_t runs)
 		course->progress(course->context, (double)done / (double)studying->all);
 }
 
+void
+mr_torch_leave(struct mr_torch_settings *settings, uint64_t older)
+{
+	if (!older || settings->memory == MR_UNLIMITED)
+		return;
+	settings->range = mr_torch_range(settings);
+	settings->memory = settings->memory > older ? settings->memory - older : 1;
+}
+
 static enum mr_status
 study(struct studying *studying, unsigned worker, struct mr_torch_study *it)
 {
 	const struct mr_torch_course *course = studying->course;
 	struct mr_torch_settings settings = it->settings;
-	enum mr_status st = mr_torch_whatif(
-		&it->whatif, course->script, &settings, course->start, &it->err);
+	enum mr_status st;
 
+	mr_torch_leave(&settings, course->older_bytes);
+	st = mr_torch_whatif(
+		&it->whatif, course->script, &settings, course->start, &it->err);
 	tell(studying, worker, 1);
 	if (course->wanted & MR_STUDY_ENDLESS) {
 		/* the address space stays that of the device, if there is one */
@@ -49,6 +60,8 @@ study(struct studying *studying, unsigned worker, struct mr_torch_study *it)
 	if (!st && (course->wanted & MR_STUDY_SMALLEST)) {
 		st = mr_torch_smallest(&it->smallest, course->script, &it->settings,
 			course->start, &it->err);
+		if (!st && it->smallest.bytes != MR_UNLIMITED)
+			it->smallest.bytes += course->older_bytes;
 		tell(studying, worker, SEARCH_RUNS);
 	}
 	return st;

@@ -16,12 +16,19 @@
 struct mr_torch_course {
 	const struct mr_torch_script *script;
 	enum mr_torch_start start;
-	unsigned wanted; /* MR_STUDY_* */
-	unsigned jobs;   /* threads; 0 is 1 */
+	uint64_t older_bytes; /* on the device all the time, beside the script's */
+	unsigned wanted;      /* MR_STUDY_* */
+	unsigned jobs;        /* threads; 0 is 1 */
 	/* called on the calling thread with the part that is done; may be NULL */
 	void (*progress)(void *context, double part);
 	void *context;
 };
+
+/*
+ * Leaves a script what older bytes, of which nothing more is known, leave of the device;
+ * the address space stays that of the whole.
+ */
+void mr_torch_leave(struct mr_torch_settings *settings, uint64_t older);
 
 /* One setting, and what comes of it. */
 struct mr_torch_study {

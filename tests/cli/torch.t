@@ -97,6 +97,27 @@ recommendation
 !~ max_split_size_mb:20 is known to run away
 !~ max_split_size_mb:20 is known to run away
 
+# what is older than a profile takes its part of the device
+$ (printf '{"format":"alloc-trace","version":1,"import":{"older_bytes":4194304}}\n'; sed 1d small.jsonl) >older.jsonl; memreplay tune --device-memory=5M -f json older.jsonl | grep -E '"(fits|smallest_device_bytes|peak_reserved_bytes|older_bytes|means)"' | head -n 5
+~ "fits":	false
+~ "smallest_device_bytes":	6291456
+~ "peak_reserved_bytes":	2097152
+~ "older_bytes":	4194304
+~ the bytes older than the trace, of which nothing more is known, are taken from the device
+
+$ memreplay sweep --policy=torch-cuda --set memory=5M,6M -f csv older.jsonl | grep ,ooms,
+points,0,ooms,1
+points,1,ooms,0
+
+$ memreplay simulate --policy=torch-cuda --set memory=5M -f json older.jsonl | grep -E '"(older_bytes|memory|ooms)"'
+~ "older_bytes":	4194304
+~ "memory":	5242880
+~ "ooms":	1
+
+$ memreplay report --policy=torch-cuda --set memory=5M -o older.html older.jsonl && grep -oE 'The device also holds 4 MiB|Memory runs out' older.html
+Memory runs out
+The device also holds 4 MiB
+
 # what is about a cache limit is refused, and not passed over
 $ memreplay simulate --alloc-conf= --cache-limit=1M $top_srcdir/traces/toy_torch.pickle.gz
 ! memreplay: simulate: --cache-limit means nothing under PyTorch's rules
