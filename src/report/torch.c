@@ -206,6 +206,7 @@ mr_doc_add_torch_shortage(struct mr_doc *doc, const struct mr_torch_whatif *what
 		mr_doc_none(doc, "event");
 	else
 		mr_doc_count(doc, "event", whatif->result.oom_event);
+	mr_doc_flag(doc, "before_first_event", whatif->oom_before);
 	mr_doc_bytes(doc, "requested_bytes", shortage->oom.requested);
 	mr_doc_bytes(doc, "rounded_bytes", shortage->oom.size);
 	mr_doc_bytes(doc, "segment_bytes", shortage->oom.segment);

@@ -158,7 +158,7 @@ static const struct mr_metric metrics[] = {
 	{ "ooms", "1 if memory ran out; the run ends there",
 		MR_UNIT_COUNT, MR_BETTER_LOWER,
 		MR_SECTION_TORCH, AT(ooms), 0 },
-	{ "oom_event", "event at which memory ran out; 0: it did not",
+	{ "oom_event", "event at which memory ran out; 0: before the first, or ooms is 0",
 		MR_UNIT_COUNT, MR_BETTER_NONE,
 		MR_SECTION_TORCH, AT(oom_event), 0 },
 	{ "oom_bytes", "bytes that were asked for then",

@@ -20,6 +20,19 @@ $ memreplay simulate --alloc-conf= --set memory=255M --expect=ooms==0 $top_srcdi
 ~ train.py:38 forward < train.py:50 step < train.py:61 main
 !~ expected ooms==0, found 1
 
+# memory runs out before the first event, for the older blocks
+$ memreplay simulate --alloc-conf= --set memory=100M -f json $top_srcdir/traces/toy_torch.pickle.gz | grep -E '"(ooms|oom_event|event|before_first_event)":'
+~ "ooms":	0
+~ "ooms":	1
+~ "oom_event":	0
+~ "event":	0
+~ "event":	null
+~ "before_first_event":	true
+
+$ memreplay simulate --alloc-conf= --set memory=255M -f json $top_srcdir/traces/toy_torch.pickle.gz | grep -E '"(oom_event|before_first_event)":'
+~ "oom_event":	83
+~ "before_first_event":	false
+
 # this run goes on, or one from scratch
 $ memreplay simulate --alloc-conf= --start=seeded $top_srcdir/traces/toy_torch.pickle.gz | grep -E 'means|peak_reserved_bytes  '
 ~ 276 MiB
