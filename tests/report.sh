@@ -109,6 +109,30 @@ policies() {
 }
 ok "two policies side by side, with commands that say so" policies
 
+# A policy without a limit has none to tune or to sweep.
+no_limit() {
+	"$memreplay" report -o n.html -p none "$trace" || return
+	! grep -qE 'memreplay (tune|sweep)|<pre></pre>' n.html &&
+		grep -q 'memreplay replay --policy=none' n.html &&
+		grep -q 'memreplay tune --policy=mlx-cpu' p.html &&
+		! grep -q 'memreplay tune --policy=none' p.html
+}
+ok "no command that tries limits of a policy that has none" no_limit
+
+# What measured is told with its own options, not those of the page.
+measured() {
+	"$memreplay" replay -l 1M -s page=64 -t none -r 2 -f json "$trace" >r.json &&
+		"$memreplay" report -o r.html --replay=r.json "$trace" || return
+	grep -oE '<pre>memreplay replay .*' r.html | tee line
+	grep -q 'replay --format=json --policy=mlx-cpu .*--set=page=64 ' line &&
+		grep -q -- "--cache-limit=1048576 --touch=none .* --runs=2 $trace" line ||
+		return
+	rm r.html
+	! "$memreplay" report -o r.html --replay=r.json "$other" 2>err || return
+	grep -q 'r.json: "trace": "events" is ' err && [ ! -e r.html ]
+}
+ok "the command of a replay, which must be of the same trace" measured
+
 # Every command on a page, with the options of the report, does what it says.
 commands() {
 	cp "$top_srcdir/tests/corpus/bad-kineto-devices.json" "a profile.json" || return

@@ -79,7 +79,7 @@ struct job {
 	char *names[MOST_SUBJECTS];
 	struct mr_how how[MOST_SUBJECTS];
 	char *texts[MOST_SUBJECTS]; /* of how */
-	struct mr_doc measured[MOST_SUBJECTS];
+	struct mr_measured measured[MOST_SUBJECTS];
 	struct mr_progress progress;
 	double all, done; /* work, in bytes of traces */
 };
@@ -308,6 +308,28 @@ read_replays(struct job *job)
 	return status;
 }
 
+/* Whether they are of the traces that they were given for. Returns an exit status. */
+static int
+check_replays(const struct job *job)
+{
+	const struct mr_texts *paths = &job->options->report.replays;
+
+	for (size_t i = 0; i < paths->count; i++) {
+		const struct mr_subject *subject =
+			&job->studies[i * job->policy_count].subject;
+		uint64_t events = job->measured[i * job->policy_count].events;
+
+		if (events == subject->result.events)
+			continue;
+		mr_say("%s: \"trace\": \"events\" is %" PRIu64 ", but %s has %" PRIu64
+		       ": it is of another trace",
+			paths->items[i], events, mr_path_name(subject->path),
+			subject->result.events);
+		return MR_EXIT_FAILED;
+	}
+	return MR_EXIT_DONE;
+}
+
 /* --- the page */
 
 /* What it takes to draw a subject, in bytes of a trace to be read: about. */
@@ -420,6 +442,8 @@ make_page(struct job *job, char **paths)
 	if (!status)
 		status = study_all(job, paths);
 	if (!status)
+		status = check_replays(job);
+	if (!status)
 		status = write_page(job, &saving);
 	mr_saving_abort(&saving);
 	return status;
@@ -453,7 +477,7 @@ run(const struct mr_command *self, int argc, char **argv)
 		free(job.texts[i]);
 	}
 	for (size_t i = 0; i < MOST_SUBJECTS; i++)
-		mr_doc_fini(&job.measured[i]);
+		mr_measured_fini(&job.measured[i]);
 	free(job.studies);
 	return status;
 }

@@ -63,7 +63,7 @@ mr_picture_name(size_t kind)
 
 /* --- commands */
 
-/* What of a subject a command takes. */
+/* What of a subject a command takes; one of a policy that takes no limit tries them. */
 static const struct takes {
 	const char *command;
 	const char *from; /* its name for the trace's format */
@@ -101,10 +101,24 @@ mr_command_text(
 	while (strcmp(takes->command, command) != 0)
 		takes++;
 	for (size_t i = 0; i < page->count; i++) {
+		if (takes->policy && !takes->limits &&
+			page->subjects[i].policy.kind == MR_POLICY_NONE)
+			continue;
 		fprintf(out, "memreplay %s%s", command, options);
 		print_how(out, takes, &page->how[i]);
 		putc('\n', out);
 	}
+}
+
+void
+mr_command_measured(const struct mr_page *page, FILE *out, size_t subject)
+{
+	static const struct takes trace_only = {"replay", " --from=", false, false};
+
+	fputs("memreplay replay --format=json", out);
+	mr_html_text(out, page->measured[subject].options, 0);
+	print_how(out, &trace_only, &page->how[subject]);
+	putc('\n', out);
 }
 
 void

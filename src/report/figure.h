@@ -41,13 +41,17 @@ MR_MUST_CHECK enum mr_status mr_drawing_draw(const struct mr_drawing *drawing,
 /*
  * Prints the command, and the options of its own, with each subject's options and
  * trace as lines of text; or those lines so that they can be unfolded, as is what
- * stands between begin and end.
+ * stands between begin and end. A command that tries limits is left out for a policy
+ * that has none.
  */
 void mr_command_text(
 	const struct mr_page *page, FILE *out, const char *command, const char *options);
 void mr_command_line(
 	const struct mr_page *page, FILE *out, const char *command, const char *options);
 void mr_command_begin(FILE *out);
+
+/* Prints the replay that measured a subject as a line of text. */
+void mr_command_measured(const struct mr_page *page, FILE *out, size_t subject);
 void mr_command_end(FILE *out);
 
 #endif

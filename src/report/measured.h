@@ -6,12 +6,25 @@
 
 #include "report/doc.h"
 
+struct mr_measured {
+	/* of each backend a section: its name, how it ended, every figure of a process */
+	struct mr_doc backends;
+	uint64_t events; /* of the trace */
+	/* what the command took beside the trace, as far as it is told: for a shell, each
+	   with a blank before it */
+	char *options;
+};
+
 /*
- * Adds a section of facts for each backend in the JSON of 'memreplay replay': its
- * name, how it ended, and every figure of a process.
+ * Reads the JSON of 'memreplay replay'. *out is the caller's in any case, for
+ * mr_measured_fini().
  *   MR_EFORMAT  it is not such JSON
+ *   MR_ENOMEM
  */
 MR_MUST_CHECK enum mr_status mr_measured_parse(
-	struct mr_doc *doc, const char *json, struct mr_error *err);
+	struct mr_measured *out, const char *json, struct mr_error *err);
+
+/* One of zeros is fine. */
+void mr_measured_fini(struct mr_measured *measured);
 
 #endif

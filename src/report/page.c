@@ -260,7 +260,7 @@ print_measured(const struct mr_page *page, FILE *out)
 	bool any = false;
 
 	for (size_t i = 0; i < page->count; i++) {
-		const struct mr_doc *doc = &page->measured[i];
+		const struct mr_doc *doc = &page->measured[i].backends;
 		const char *names[MR_REPLAY_BACKENDS] = {0};
 
 		if (!doc->count)
@@ -280,9 +280,10 @@ print_measured(const struct mr_page *page, FILE *out)
 		mr_html_beside(out, doc->sections,
 			doc->count < MR_REPLAY_BACKENDS ? doc->count : MR_REPLAY_BACKENDS,
 			names, "measured");
+		mr_command_begin(out);
+		mr_command_measured(page, out, i);
+		mr_command_end(out);
 	}
-	if (any)
-		mr_command_line(page, out, "replay", " --format=json");
 	if (any)
 		fputs("</section>\n", out);
 }

@@ -7,6 +7,7 @@
  * the same bytes.
  */
 
+#include "report/measured.h"
 #include "report/picture.h"
 
 /* How commands take a subject: texts quoted for a shell, with a blank before each. */
@@ -22,8 +23,8 @@ struct mr_page {
 	const struct mr_subject *subjects;
 	size_t count;
 	const struct mr_doc *facts; /* by subject: sections "trace" and "policy" */
-	/* By subject: what a replay measured, see mr_measured_parse(); may be empty. */
-	const struct mr_doc *measured;
+	/* By subject: what a replay measured; may be of zeros. */
+	const struct mr_measured *measured;
 	const struct mr_how *how; /* by subject */
 	char *const *environment; /* for gnuplot */
 	/* told now and then how much is done, 0 to 1; may be NULL */
