@@ -130,15 +130,9 @@ struct job {
 static enum mr_status
 parse_expects(struct job *job, struct mr_error *err)
 {
-	const struct mr_texts *texts = &job->options->expect.texts;
-	struct mr_error why;
-
 	metrics_init(&job->metrics);
-	for (size_t i = 0; i < texts->count; i++)
-		if (mr_expect_parse(&job->expects.items[job->expects.count++],
-			    texts->items[i], job->metrics.rows, job->metrics.count, &why))
-			return mr_fail(err, MR_EINVAL, "--expect: %s", why.text);
-	return MR_OK;
+	return mr_expects_parse_on(&job->expects, &job->options->expect,
+		job->metrics.rows, job->metrics.count, err);
 }
 
 /* Reads the trace into the program, and simulates it on the way. */

@@ -93,9 +93,9 @@ static const struct mr_option expect_rows[] = {
 		.offset = offsetof(struct mr_expect_options, texts),
 		.help = "exit with status 3 unless this holds at the recommended limit, "
 			"in "
-			"every trace: 'hit_rate>=95%', 'cache_limit<=64MiB'; may be "
-			"given "
-			"more than once"},
+			"every trace: 'hit_rate>=95%', 'cache_limit<=64MiB'; with "
+			"--device-memory, under the recommended settings: 'fits==1'; "
+			"may be given more than once"},
 };
 static const struct mr_option_group expect_group = {"Output options", expect_rows, 1};
 

@@ -44,6 +44,13 @@ mr_expects_parse(struct mr_expects *out, const struct mr_expect_options *options
 	const struct mr_metric *metrics =
 		detail ? mr_detail_metrics(&count) : mr_metrics(&count);
 
+	return mr_expects_parse_on(out, options, metrics, count, err);
+}
+
+enum mr_status
+mr_expects_parse_on(struct mr_expects *out, const struct mr_expect_options *options,
+	const struct mr_metric *metrics, size_t count, struct mr_error *err)
+{
 	out->count = 0;
 	for (size_t i = 0; i < options->texts.count; i++) {
 		struct mr_error why;

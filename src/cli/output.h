@@ -34,6 +34,11 @@ struct mr_expects {
 MR_MUST_CHECK enum mr_status mr_expects_parse(struct mr_expects *out,
 	const struct mr_expect_options *options, bool detail, struct mr_error *err);
 
+/* The same on metrics of the caller's, which have to stay. */
+MR_MUST_CHECK enum mr_status mr_expects_parse_on(struct mr_expects *out,
+	const struct mr_expect_options *options, const struct mr_metric *metrics,
+	size_t count, struct mr_error *err);
+
 /*
  * Says each expectation that result does not meet, with the value found.
  * Returns MR_EXIT_UNMET if there is one, otherwise MR_EXIT_DONE.

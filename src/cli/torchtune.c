@@ -230,17 +230,72 @@ print(const struct choices *choices, const struct mr_torch_case *of)
 	return status;
 }
 
+/* --- what is expected */
+
+#define MOST_METRICS 128
+
+/* The result of the run, and behind it what tune says of the device. */
+struct answer {
+	struct mr_result result;
+	uint64_t fits, smallest_device_bytes, margin_bytes;
+};
+
+static const struct mr_metric own_metrics[] = {
+	{.name = "fits", .unit = MR_UNIT_COUNT, .offset = offsetof(struct answer, fits)},
+	{.name = "smallest_device_bytes",
+		.unit = MR_UNIT_BYTES,
+		.offset = offsetof(struct answer, smallest_device_bytes)},
+	{.name = "margin_bytes",
+		.unit = MR_UNIT_BYTES,
+		.offset = offsetof(struct answer, margin_bytes)},
+};
+
+struct expected {
+	struct mr_metric metrics[MOST_METRICS];
+	struct mr_expects expects;
+};
+
+static enum mr_status
+parse_expected(
+	struct expected *out, const struct mr_torch_call *call, struct mr_error *err)
+{
+	const size_t own = sizeof(own_metrics) / sizeof(own_metrics[0]);
+	size_t count;
+	const struct mr_metric *metrics = mr_metrics(&count);
+
+	memcpy(out->metrics, metrics, count * sizeof(*metrics));
+	memcpy(out->metrics + count, own_metrics, sizeof(own_metrics));
+	return mr_expects_parse_on(
+		&out->expects, call->expect, out->metrics, count + own, err);
+}
+
+static int
+check_expected(const struct expected *expected, const struct mr_torch_study *study)
+{
+	uint64_t memory = study->settings.memory, need = study->smallest.bytes;
+	const struct answer answer = {
+		.result = study->whatif.result,
+		.fits = !study->whatif.result.ooms,
+		.smallest_device_bytes = need,
+		.margin_bytes = memory == MR_UNLIMITED ? memory
+			: need > memory                ? 0
+						       : memory - need,
+	};
+
+	return mr_expects_check(
+		&expected->expects, (const struct mr_result *)(const void *)&answer);
+}
+
 int
 mr_torch_run_tune(const struct mr_torch_call *call)
 {
 	struct mr_torch_case of = {0};
 	struct choices choices = {.call = call};
-	struct mr_expects expects;
+	struct expected expected;
 	struct mr_error err;
 	int status = MR_EXIT_DONE;
 
-	if (mr_expects_parse(&expects, call->expect, false, &err) ||
-		list_choices(&choices, NULL, &err))
+	if (parse_expected(&expected, call, &err) || list_choices(&choices, NULL, &err))
 		return mr_say_refusal(call->command, &err);
 	status = mr_torch_read(&of, call);
 	if (!status && list_choices(&choices, &of, &err))
@@ -254,8 +309,7 @@ mr_torch_run_tune(const struct mr_torch_call *call)
 		status = print(&choices, &of);
 	}
 	if (!status)
-		status = mr_expects_check(
-			&expects, &choices.studies[choices.best].whatif.result);
+		status = check_expected(&expected, &choices.studies[choices.best]);
 	mr_torch_case_fini(&of);
 	return status;
 }

@@ -102,6 +102,20 @@ $ memreplay tune --device-memory=250M --expect=ooms==0 $top_srcdir/traces/toy_to
 ! memreplay: expected ooms==0, found 1
 ? 3
 
+$ memreplay tune --device-memory=250M --expect=fits==1 --expect=smallest_device_bytes==264M --expect='margin_bytes>0' $top_srcdir/traces/toy_torch.pickle.gz >out
+! memreplay: expected fits==1, found 0
+! memreplay: expected margin_bytes>0, found 0 B
+? 3
+
+$ memreplay tune --device-memory=300M --expect=fits==1 --expect=margin_bytes==36M --expect="retries>=1" $top_srcdir/traces/toy_torch.pickle.gz >out
+! memreplay: expected retries>=1, found 0
+? 3
+
+$ memreplay tune --device-memory=300M --expect=fit==1 $top_srcdir/traces/toy_torch.pickle.gz
+! memreplay: tune: --expect: there is no metric "fit"; did you mean fits?
+!~ --help
+? 2
+
 # settings that run away are warned about, and not recommended
 $ memreplay tune --alloc-conf=max_split_size_mb:20 --alloc-conf=expandable_segments:True,max_split_size_mb:20 $top_srcdir/traces/toy_torch.pickle.gz | head -n 3
 recommendation
