@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "cli/command.h"
 #include "cli/output.h"
@@ -88,6 +90,7 @@ struct feed {
 	struct mr_watch *watch;         /* around detail, for a picture; or NULL */
 	struct mr_torch_case *kept;     /* for a picture under PyTorch's rules; or NULL */
 	struct mr_clear_at clear;
+	bool cleared; /* the phase has begun */
 };
 
 static enum mr_status
@@ -112,9 +115,24 @@ take(void *context, const struct mr_event *events, size_t count, struct mr_error
 	struct feed *feed = context;
 	enum mr_status st = carry_out(feed, events, count, err);
 
-	if (!st && feed->clear.phase && mr_clear_at(&feed->clear, &events[count - 1]))
+	if (!st && feed->clear.phase && mr_clear_at(&feed->clear, &events[count - 1])) {
 		st = carry_out(feed, &clear, 1, err);
+		feed->cleared = true;
+	}
 	return st;
+}
+
+/* Whether the phase to clear at, if there is one, was in the trace. */
+static enum mr_status
+check_cleared(const struct feed *feed, struct mr_error *err)
+{
+	const char *phase = feed->clear.phase;
+	char text[MR_QUOTE_SIZE];
+
+	if (!phase || feed->cleared)
+		return MR_OK;
+	return mr_fail(err, MR_EFORMAT, "there is no phase \"%s\" to clear at",
+		mr_text_quote(text, phase, strlen(phase)));
 }
 
 /* Whether to look for findings; says so where that is asked for and cannot be. */
@@ -316,6 +334,8 @@ run_trace(struct mr_source *input, const struct options *options,
 	status = begin(&feed, &saving, input, &used, options);
 	if (!status)
 		status = mr_source_each(input, take, &feed);
+	if (!status && check_cleared(&feed, &input->err))
+		status = mr_source_failed(input);
 	if (!status && feed.kept)
 		status = mr_torch_draw(&kept, &used.policy,
 			(enum mr_torch_start)options->torch.start, &saving,

@@ -208,6 +208,10 @@ findings,0,hits_then,2
 # clearing at a phase, which a number in the mark does not change
 $ memreplay simulate small.jsonl --clear-at="second phase" -e cleared_blocks==3 -e cleared_bytes==420 -e evictions_by_limit==0 >table; sed "s/second/7/" small.jsonl | memreplay simulate - --clear-at="# phase" -e cleared_blocks==3 >table
 
+$ memreplay simulate small.jsonl --clear-at=nosuch
+! memreplay: small.jsonl: there is no phase "nosuch" to clear at
+? 1
+
 # no such word
 $ memreplay simulate small.jsonl --findings=maybe
 !~ --findings: "maybe" is not one of auto, always, never
