@@ -358,6 +358,11 @@ only_read() {
 	! ls ran && ! ls ./*.spool
 }
 ok "an output that cannot be written: nothing is run" only_read
+to_stdout() {
+	record 2 -o - touch ran && said 'cannot go to standard output' &&
+		! ls ran && ! ls ./-
+}
+ok "nor is it with standard output as the trace" to_stdout
 not_a_spool() {
 	echo no >t.mrt.gz.spool
 	"$memreplay" record --finish t.mrt.gz 2>said

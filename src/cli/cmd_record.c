@@ -246,6 +246,10 @@ run(const struct mr_command *self, int argc, char **argv)
 	if (options.print_env && !options.output)
 		return mr_say_usage(
 			self->name, "record: --print-env needs --output=FILE");
+	if (options.output && !strcmp(options.output, "-"))
+		return mr_say_usage(self->name,
+			"record: a trace cannot go to standard output, which is the "
+			"program's: --output needs the name of a file");
 	status = prepare(&recording, &options, operands[0]);
 	if (!status && options.print_env)
 		print_variables(&recording);
