@@ -45,7 +45,8 @@ parse(struct mr_expect *expect, const char *text, struct mr_error *err)
 	size_t count;
 	const struct mr_metric *metrics = mr_metrics(&count);
 
-	return mr_expect_parse(expect, text, metrics, count, err);
+	return mr_expect_parse(
+		expect, text, metrics, count, MR_SECTION_RESULT | MR_SECTION_LIMITS, err);
 }
 
 START_TEST(expectations_hold_or_not)

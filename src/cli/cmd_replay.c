@@ -132,7 +132,7 @@ parse_expects(struct job *job, struct mr_error *err)
 {
 	metrics_init(&job->metrics);
 	return mr_expects_parse_on(&job->expects, &job->options->expect,
-		job->metrics.rows, job->metrics.count, err);
+		job->metrics.rows, job->metrics.count, MR_CACHE_SECTIONS, err);
 }
 
 /* Reads the trace into the program, and simulates it on the way. */

@@ -399,7 +399,11 @@ run(const struct mr_command *self, int argc, char **argv)
 					.start = (enum mr_torch_start)options.torch.start,
 					.plot = options.own.plot,
 				});
-	if (mr_expects_parse(&expects, &options.expect, true, &err) ||
+	if (mr_expects_parse(&expects, &options.expect,
+		    mr_setup_is_torch(&options.policy)
+			    ? MR_SECTION_TORCH
+			    : MR_CACHE_SECTIONS | MR_SECTION_DETAIL,
+		    &err) ||
 		mr_setup_make(&unused, &options.policy, &options.limits, NULL, &err))
 		return mr_say_refusal(self->name, &err);
 	status = mr_source_open(&input, operands[0], &options.input);

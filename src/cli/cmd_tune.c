@@ -504,7 +504,7 @@ run(const struct mr_command *self, int argc, char **argv)
 		return status;
 	if (options.tune.device_memory.given || mr_setup_is_torch(&options.policy))
 		return tune_torch(self, &options, operands);
-	if (mr_expects_parse(&expects, &options.expect, false, &err) ||
+	if (mr_expects_parse(&expects, &options.expect, MR_CACHE_SECTIONS, &err) ||
 		mr_setup_make(&unused, &options.policy, NULL, NULL, &err))
 		return mr_say_refusal(self->name, &err);
 	if ((status = read_goal(&goal, &options.tune)))

@@ -38,25 +38,25 @@ const struct mr_option_group mr_expect_group = {"Output options", expect_rows, 1
 
 enum mr_status
 mr_expects_parse(struct mr_expects *out, const struct mr_expect_options *options,
-	bool detail, struct mr_error *err)
+	unsigned sections, struct mr_error *err)
 {
 	size_t count;
-	const struct mr_metric *metrics =
-		detail ? mr_detail_metrics(&count) : mr_metrics(&count);
+	const struct mr_metric *metrics = mr_detail_metrics(&count);
 
-	return mr_expects_parse_on(out, options, metrics, count, err);
+	return mr_expects_parse_on(out, options, metrics, count, sections, err);
 }
 
 enum mr_status
 mr_expects_parse_on(struct mr_expects *out, const struct mr_expect_options *options,
-	const struct mr_metric *metrics, size_t count, struct mr_error *err)
+	const struct mr_metric *metrics, size_t count, unsigned sections,
+	struct mr_error *err)
 {
 	out->count = 0;
 	for (size_t i = 0; i < options->texts.count; i++) {
 		struct mr_error why;
 
 		if (mr_expect_parse(&out->items[out->count++], options->texts.items[i],
-			    metrics, count, &why))
+			    metrics, count, sections, &why))
 			return mr_fail(err, MR_EINVAL, "--expect: %s", why.text);
 	}
 	return MR_OK;

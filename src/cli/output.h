@@ -27,17 +27,16 @@ struct mr_expects {
 };
 
 /*
- * Reads all expectations, on the metrics of mr_metrics(), or also on those in
- * detail.
+ * Reads all expectations, on metrics in these sections of results.
  *   MR_EINVAL  one is malformed or names no metric
  */
 MR_MUST_CHECK enum mr_status mr_expects_parse(struct mr_expects *out,
-	const struct mr_expect_options *options, bool detail, struct mr_error *err);
+	const struct mr_expect_options *options, unsigned sections, struct mr_error *err);
 
-/* The same on metrics of the caller's, which have to stay. */
+/* The same on metrics of the caller's, which have to stay, and those in no section. */
 MR_MUST_CHECK enum mr_status mr_expects_parse_on(struct mr_expects *out,
 	const struct mr_expect_options *options, const struct mr_metric *metrics,
-	size_t count, struct mr_error *err);
+	size_t count, unsigned sections, struct mr_error *err);
 
 /*
  * Says each expectation that result does not meet, with the value found.

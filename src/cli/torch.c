@@ -305,7 +305,7 @@ mr_torch_run_simulate(const struct mr_torch_call *call)
 	struct mr_error err;
 	int status = prepare(&of, &policy, call);
 
-	if (!status && mr_expects_parse(&expects, call->expect, false, &err))
+	if (!status && mr_expects_parse(&expects, call->expect, MR_SECTION_TORCH, &err))
 		status = mr_say_refusal(call->command, &err);
 	if (!status && call->plot)
 		status = mr_saving_open(&saving, call->plot);

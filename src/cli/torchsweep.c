@@ -242,7 +242,7 @@ mr_torch_run_sweep(const struct mr_torch_call *call)
 	struct mr_error err;
 	int status = make_grid(&grid, call);
 
-	if (!status && mr_expects_parse(&expects, call->expect, false, &err))
+	if (!status && mr_expects_parse(&expects, call->expect, MR_SECTION_TORCH, &err))
 		status = mr_say_refusal(call->command, &err);
 	if (!status)
 		status = check_grid(&grid);

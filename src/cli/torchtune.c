@@ -265,8 +265,8 @@ parse_expected(
 
 	memcpy(out->metrics, metrics, count * sizeof(*metrics));
 	memcpy(out->metrics + count, own_metrics, sizeof(own_metrics));
-	return mr_expects_parse_on(
-		&out->expects, call->expect, out->metrics, count + own, err);
+	return mr_expects_parse_on(&out->expects, call->expect, out->metrics, count + own,
+		MR_SECTION_TORCH, err);
 }
 
 static int

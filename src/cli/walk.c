@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/message.h"
+#include "report/result.h"
 
 /* Events of a source one by one, for a sweep. */
 struct feed {
@@ -139,7 +140,7 @@ mr_point_expects_parse(struct mr_point_expects *out,
 	const struct mr_expect_options *options, struct mr_error *err)
 {
 	size_t count;
-	const struct mr_metric *metrics = mr_metrics(&count);
+	const struct mr_metric *metrics = mr_detail_metrics(&count);
 
 	out->count = 0;
 	for (size_t i = 0; i < options->texts.count; i++) {
@@ -147,8 +148,8 @@ mr_point_expects_parse(struct mr_point_expects *out,
 		enum mr_status st = split(out, text, err);
 
 		if (!st)
-			st = mr_expect_parse(
-				&out->items[i], out->texts[i], metrics, count, err);
+			st = mr_expect_parse(&out->items[i], out->texts[i], metrics,
+				count, MR_CACHE_SECTIONS, err);
 		if (st)
 			return st;
 		out->items[i].text = text;

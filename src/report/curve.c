@@ -8,6 +8,7 @@
 #include "base/draft.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "report/result.h"
 
 #define BAR_WIDTH   30
 #define BAR_LEAST   8 /* a shorter one tells nothing */
@@ -328,7 +329,8 @@ mr_curve_json(const struct mr_curve *curve, FILE *out, struct mr_error *err)
 static bool
 in_csv(const struct mr_metric *metric)
 {
-	return strcmp(metric->name, "cache_limit") != 0;
+	return metric->sections & MR_CACHE_SECTIONS &&
+		strcmp(metric->name, "cache_limit") != 0;
 }
 
 void

@@ -103,16 +103,24 @@ mr_metric_bare_name(const char *name)
 
 static enum mr_status
 find_metric(struct mr_expect *out, const char *name, const struct mr_metric *rows,
-	size_t count, struct mr_error *err)
+	size_t count, unsigned sections, struct mr_error *err)
 {
 	struct mr_nearest nearest = {.text = mr_metric_bare_name(name)};
 
 	for (size_t i = 0; i < count; i++) {
-		if (!strcmp(rows[i].name, nearest.text)) {
-			out->metric = &rows[i];
-			return MR_OK;
-		}
-		mr_nearest_offer(&nearest, rows[i].name);
+		bool counted = !rows[i].sections || rows[i].sections & sections;
+
+		if (counted)
+			mr_nearest_offer(&nearest, rows[i].name);
+		if (strcmp(rows[i].name, nearest.text) != 0)
+			continue;
+		if (!counted)
+			return mr_fail(err, MR_EINVAL,
+				"\"%s\" is not counted under this policy, or by this "
+				"command",
+				name);
+		out->metric = &rows[i];
+		return MR_OK;
 	}
 	if (nearest.name)
 		return mr_fail(err, MR_EINVAL,
@@ -151,7 +159,7 @@ mr_expect_split(const char *text, char name[MR_NAME_SIZE], enum mr_relation *rel
 
 enum mr_status
 mr_expect_parse(struct mr_expect *out, const char *text, const struct mr_metric *rows,
-	size_t count, struct mr_error *err)
+	size_t count, unsigned sections, struct mr_error *err)
 {
 	char name[MR_NAME_SIZE], value[MR_NAME_SIZE];
 	enum mr_status status;
@@ -162,7 +170,7 @@ mr_expect_parse(struct mr_expect *out, const char *text, const struct mr_metric 
 			"\"%s\" is not \"METRIC OP VALUE\" with OP one of "
 			">= <= > < == !=",
 			text);
-	if ((status = find_metric(out, name, rows, count, err)))
+	if ((status = find_metric(out, name, rows, count, sections, err)))
 		return status;
 	return parse_value(out, value, err);
 }

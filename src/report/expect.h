@@ -27,13 +27,14 @@ struct mr_expect {
 
 /*
  * Reads an expectation; it points into text and rows, the table of metrics it
- * may name. The name may be that of the section in JSON before it:
- * limit_enforcement.max_overshoot_bytes. Sizes may be written 32MiB, ratios
- * 0.95 or 95%.
+ * may name: those in one of the sections, and those in none. The name may be that
+ * of the section in JSON before it: limit_enforcement.max_overshoot_bytes. Sizes
+ * may be written 32MiB, ratios 0.95 or 95%.
  *   MR_EINVAL  malformed, or no such metric; err names the nearest
  */
 MR_MUST_CHECK enum mr_status mr_expect_parse(struct mr_expect *out, const char *text,
-	const struct mr_metric *rows, size_t count, struct mr_error *err);
+	const struct mr_metric *rows, size_t count, unsigned sections,
+	struct mr_error *err);
 
 #define MR_NAME_SIZE 64
 

@@ -53,7 +53,8 @@ mr_replay_csv(const struct mr_replay_report *report, FILE *out)
 
 	fputs("trace,name", out);
 	for (size_t i = 0; i < count; i++)
-		fprintf(out, ",%s", metrics[i].name);
+		if (metrics[i].sections & MR_CACHE_SECTIONS)
+			fprintf(out, ",%s", metrics[i].name);
 	for (int figure = 0; figure < MR_FIGURE_COUNT; figure++)
 		fprintf(out, ",%s", mr_figures()[figure].name);
 	fputs(",exit\n", out);
@@ -64,6 +65,8 @@ mr_replay_csv(const struct mr_replay_report *report, FILE *out)
 		fputc(',', out);
 		mr_csv_text(out, backend->name);
 		for (size_t i = 0; i < count; i++) {
+			if (!(metrics[i].sections & MR_CACHE_SECTIONS))
+				continue;
 			cell = mr_replay_metric_cell(backend, &metrics[i]);
 			fputc(',', out);
 			mr_csv_cell(out, &cell);

@@ -20,6 +20,9 @@ void mr_doc_add_origin(struct mr_doc *doc, const char *path,
 /* Begins the section "policy": its name and every knob. */
 void mr_doc_add_policy(struct mr_doc *doc, const struct mr_policy *policy);
 
+/* What results have under policies with a cache limit, but for what is in detail. */
+#define MR_CACHE_SECTIONS (MR_SECTION_RESULT | MR_SECTION_LIMITS)
+
 /*
  * Begins a section called name with the metrics of one part of the report,
  * MR_SECTION_RESULT, MR_SECTION_LIMITS or MR_SECTION_DETAIL.
