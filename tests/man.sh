@@ -107,8 +107,10 @@ sections_exist() {
 # The columns of CSV that are metrics or figures.
 columns() {
 	trace=traces/mlp_train.mrt.gz
-	memreplay simulate --format=csv $trace | head -n 1 |
-		tr , '\n' | grep -v '\.'
+	for rules in mlx-cpu torch-cuda; do
+		memreplay simulate --policy=$rules --format=csv $trace | head -n 1 |
+			tr , '\n' | grep -v '\.'
+	done
 	memreplay replay --touch=none --format=csv $trace | head -n 1 | tr -d '"\r' |
 		tr , '\n' | grep -vxE 'trace|name|exit|agrees_.*|completed_.*'
 }

@@ -260,25 +260,19 @@ mr_torch_case_add(
 	struct mr_torch_case *out, const struct mr_event *event, struct mr_error *err)
 {
 	struct mr_torch_script *script = &out->script;
-	struct mr_torch_op *op = NULL, *done;
+	struct mr_torch_op *op;
 
-	if (event->op == MR_OP_MALLOC) {
+	if (event->op == MR_OP_MALLOC)
 		op = add_malloc(out, event);
-	} else if (event->op == MR_OP_FREE) {
-		op = add_op(out, MR_TORCH_OP_FREE);
-		done = add_op(out, MR_TORCH_OP_DONE);
-		if (done)
-			done->life = event->slot;
-		op = done ? done - 1 : NULL;
-	} else if (event->op == MR_OP_CLEAR_CACHE) {
+	else if (event->op == MR_OP_FREE)
+		op = add_op(out, MR_TORCH_OP_FREED);
+	else if (event->op == MR_OP_CLEAR_CACHE)
 		op = add_op(out, MR_TORCH_OP_EMPTY);
-	} else {
-		script->event_count++;
-		return MR_OK;
-	}
+	else
+		op = add_op(out, MR_TORCH_OP_NONE);
 	if (!op)
 		return mr_fail_memory(err);
-	if (event->op != MR_OP_CLEAR_CACHE)
+	if (event->op == MR_OP_MALLOC || event->op == MR_OP_FREE)
 		op->life = event->slot;
 	if (op->life >= script->lives)
 		script->lives = op->life + 1;

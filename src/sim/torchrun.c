@@ -253,6 +253,12 @@ mr_torch_run_step(struct mr_torch_run *run, const struct mr_torch_script *script
 	case MR_TORCH_OP_EMPTY:
 		st = mr_torch_run_empty(run, err);
 		break;
+	case MR_TORCH_OP_FREED:
+		mr_torch_run_free(run, op->life);
+		st = mr_torch_run_done(run, op->life, err);
+		break;
+	case MR_TORCH_OP_NONE:
+		break;
 	case MR_TORCH_OP_REFUSED:
 		st = mr_torch_run_malloc(
 			run, script->lives, op->size, script->queues[op->queue], err);

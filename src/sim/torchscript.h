@@ -75,10 +75,13 @@ struct mr_recording {
 
 enum mr_torch_op_kind {
 	MR_TORCH_OP_MALLOC,
-	MR_TORCH_OP_FREE,   /* the program gives a block back... */
-	MR_TORCH_OP_DONE,   /* ...and no stream uses it any more */
-	MR_TORCH_OP_EMPTY,  /* empty_cache() */
-	MR_TORCH_OP_REFUSED /* a request for which memory ran out; not kept */
+	MR_TORCH_OP_FREE,    /* the program gives a block back... */
+	MR_TORCH_OP_DONE,    /* ...and no stream uses it any more */
+	MR_TORCH_OP_EMPTY,   /* empty_cache() */
+	MR_TORCH_OP_REFUSED, /* a request for which memory ran out; not kept */
+	/* of an import, where each event is one, as in a simulation of it: */
+	MR_TORCH_OP_FREED, /* FREE, and DONE at once */
+	MR_TORCH_OP_NONE   /* asks for nothing */
 };
 
 struct mr_torch_op {

@@ -175,15 +175,25 @@ $ memreplay tune --device-memory=1G small.jsonl small.jsonl
 ! memreplay: tune: PyTorch's rules are applied to one trace at a time
 !~ --help
 ? 2
-# Each policy is held to what it counts: a figure that it has not is no 0.
+
+# each policy is held to what it counts: a figure that it has not is no 0.
 $ memreplay simulate --expect='peak_reserved_bytes<=270M' small.jsonl
 ! memreplay: simulate: --expect: "peak_reserved_bytes" is not counted under this policy, or by this command
 ! Try 'memreplay simulate --help'.
 ? 2
+
 $ memreplay simulate --policy=torch-cuda --expect='peak_cached_bytes<=0' small.jsonl
 ! memreplay: simulate: --expect: "peak_cached_bytes" is not counted under this policy, or by this command
 ! Try 'memreplay simulate --help'.
 ? 2
+
 $ memreplay sweep --limits=1K --format=csv small.jsonl | grep -c ooms
 0
 ? 1
+
+# each event of a trace counts once, whatever the command: a free too, and a mark
+$ memreplay simulate --policy=torch-cuda --format=json small.jsonl | grep -o 'mean_fragmentation.*'
+mean_fragmentation":	0.99970703125,
+
+$ memreplay sweep --policy=torch-cuda --format=json small.jsonl | grep -o 'mean_fragmentation.*'
+mean_fragmentation":	0.99970703125,
