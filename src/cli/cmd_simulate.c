@@ -259,7 +259,7 @@ conclude(struct mr_source *input, const struct mr_setup *setup, struct mr_detail
 	if (!status)
 		status = print(input, setup, detail, diagnosis, &options->format);
 	if (!status)
-		status = mr_expects_check(expects, &result);
+		status = mr_expects_check(expects, NULL, &result);
 	mr_diagnosis_free(diagnosis);
 	return status;
 }

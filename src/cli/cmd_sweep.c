@@ -57,6 +57,7 @@ struct job {
 	const struct mr_point_expects *expects;
 	FILE *out;    /* in memory until all is done: no half results */
 	size_t shown; /* curves printed so far */
+	bool several; /* traces */
 	struct mr_curves curves;
 };
 
@@ -101,7 +102,8 @@ show(struct job *job, const struct mr_swept *trace, const struct mr_variants *va
 		.count = count,
 		.varied = (const char *const *)variant->texts,
 		.varied_count = variants->varied};
-	int status = mr_point_expects_check(job->expects, points, count);
+	int status = mr_point_expects_check(
+		job->expects, job->several ? trace->path : NULL, points, count);
 
 	if (job->options->plot &&
 		mr_curves_keep(&job->curves, &curve, &variant->setup.policy, &err))
@@ -179,6 +181,7 @@ print(struct job *job, const struct mr_share *share)
 	if (mr_draft_open(&draft, &err))
 		return mr_say_error(NULL, &err);
 	job->out = draft.file;
+	job->several = share->count > 1;
 	status = show_all(job, share);
 	if (status != MR_EXIT_FAILED && mr_draft_sync(&draft, &err))
 		status = mr_say_error(NULL, &err);

@@ -380,7 +380,8 @@ check(const struct subjects *subjects, const struct mr_expects *expects, uint64_
 
 	for (size_t i = 0; i < subjects->count; i++) {
 		struct mr_result result = result_at(&subjects->curves[i], limit);
-		int status = mr_expects_check(expects, &result);
+		int status = mr_expects_check(expects,
+			subjects->count > 1 ? subjects->traces[i]->path : NULL, &result);
 
 		if (status)
 			worst = status;

@@ -63,7 +63,16 @@ mr_expects_parse_on(struct mr_expects *out, const struct mr_expect_options *opti
 }
 
 int
-mr_expects_check(const struct mr_expects *expects, const struct mr_result *result)
+mr_say_unmet(const char *path, const struct mr_expect *expect, const char *found)
+{
+	mr_say("%s%sexpected %s, found %s", path ? mr_path_name(path) : "",
+		path ? ": " : "", expect->text, found);
+	return MR_EXIT_UNMET;
+}
+
+int
+mr_expects_check(const struct mr_expects *expects, const char *path,
+	const struct mr_result *result)
 {
 	int status = MR_EXIT_DONE;
 
@@ -74,8 +83,7 @@ mr_expects_check(const struct mr_expects *expects, const struct mr_result *resul
 		if (mr_expect_holds(expect, mr_metric_count(expect->metric, result),
 			    mr_metric_divisor(expect->metric, result), found))
 			continue;
-		mr_say("expected %s, found %s", expect->text, found);
-		status = MR_EXIT_UNMET;
+		status = mr_say_unmet(path, expect, found);
 	}
 	return status;
 }

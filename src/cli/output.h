@@ -39,10 +39,15 @@ MR_MUST_CHECK enum mr_status mr_expects_parse_on(struct mr_expects *out,
 	size_t count, unsigned sections, struct mr_error *err);
 
 /*
- * Says each expectation that result does not meet, with the value found.
+ * Says each expectation that result does not meet, with the value found, and the trace
+ * at path, if it is one of several (NULL: it is not).
  * Returns MR_EXIT_UNMET if there is one, otherwise MR_EXIT_DONE.
  */
-int mr_expects_check(const struct mr_expects *expects, const struct mr_result *result);
+int mr_expects_check(const struct mr_expects *expects, const char *path,
+	const struct mr_result *result);
+
+/* Says one that is not met, in the same words. Returns MR_EXIT_UNMET. */
+int mr_say_unmet(const char *path, const struct mr_expect *expect, const char *found);
 
 /* Prints a document to standard output. Returns an exit status. */
 int mr_print_doc(const struct mr_doc *doc, const struct mr_format_options *options);

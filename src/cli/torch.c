@@ -329,7 +329,7 @@ mr_torch_run_simulate(const struct mr_torch_call *call)
 		mr_doc_fini(&doc);
 	}
 	if (!status)
-		status = mr_expects_check(&expects, &study.whatif.result);
+		status = mr_expects_check(&expects, NULL, &study.whatif.result);
 	mr_saving_abort(&saving);
 	mr_torch_case_fini(&of);
 	return status;

@@ -228,7 +228,7 @@ sweep(const struct grid *grid, const struct mr_torch_case *of,
 	if (!status)
 		status = print(grid, of, studies);
 	for (size_t i = 0; i < grid->count && !status; i++)
-		status = mr_expects_check(expects, &studies[i].whatif.result);
+		status = mr_expects_check(expects, NULL, &studies[i].whatif.result);
 	free(studies);
 	return status;
 }

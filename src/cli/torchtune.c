@@ -282,8 +282,8 @@ check_expected(const struct expected *expected, const struct mr_torch_study *stu
 						       : memory - need,
 	};
 
-	return mr_expects_check(
-		&expected->expects, (const struct mr_result *)(const void *)&answer);
+	return mr_expects_check(&expected->expects, NULL,
+		(const struct mr_result *)(const void *)&answer);
 }
 
 int

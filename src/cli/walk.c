@@ -169,7 +169,7 @@ mr_point_at(const struct mr_point *points, size_t count, uint64_t limit)
 }
 
 int
-mr_point_expects_check(const struct mr_point_expects *expects,
+mr_point_expects_check(const struct mr_point_expects *expects, const char *path,
 	const struct mr_point *points, size_t count)
 {
 	int status = MR_EXIT_DONE;
@@ -185,8 +185,7 @@ mr_point_expects_check(const struct mr_point_expects *expects,
 				mr_metric_count(expect->metric, &point->result),
 				mr_metric_divisor(expect->metric, &point->result), found))
 			continue;
-		mr_say("expected %s, found %s", expect->text, found);
-		status = MR_EXIT_UNMET;
+		status = mr_say_unmet(path, expect, found);
 	}
 	return status;
 }

@@ -41,9 +41,10 @@ MR_MUST_CHECK enum mr_status mr_point_expects_parse(struct mr_point_expects *out
 
 /*
  * Says each expectation that does not hold at the point whose range covers its
- * limit, or that no point covers. Returns MR_EXIT_UNMET if there is one.
+ * limit, or that no point covers, with the trace at path, if it is one of several
+ * (NULL: it is not). Returns MR_EXIT_UNMET if there is one.
  */
-int mr_point_expects_check(const struct mr_point_expects *expects,
+int mr_point_expects_check(const struct mr_point_expects *expects, const char *path,
 	const struct mr_point *points, size_t count);
 
 /* The point whose range covers limit, or NULL. */

@@ -24,6 +24,15 @@ $ memreplay sweep --limits=1K --expect "hits@1K>=100" small.jsonl >/dev/null
 ! memreplay: expected hits@1K>=100, found 2
 ? 3
 
+# of several traces, the one that does not do as expected is named
+$ sed 6,7d small.jsonl >fewer.jsonl; memreplay sweep --limits=1K --expect "hits@1K>=2" small.jsonl fewer.jsonl >out
+! memreplay: fewer.jsonl: expected hits@1K>=2, found 1
+? 3
+
+$ memreplay tune --expect "hits>=100" small.jsonl small.jsonl 2>&1 >out | grep expected
+memreplay: small.jsonl: expected hits>=100, found 2
+memreplay: small.jsonl: expected hits>=100, found 2
+
 $ memreplay sweep --limits=1K --expect "hits>=1" small.jsonl
 ! memreplay: sweep: --expect: "hits>=1" is not "METRIC@LIMIT OP VALUE"
 ! Try 'memreplay sweep --help'.
