@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/piece.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +110,17 @@ put_results(struct work *work, const char *said)
 	}
 }
 
+/* What a trace reaches while it changes its limit is not what it is compared with. */
+static void
+say_fixed(const char *path, uint64_t changes)
+{
+	if (changes)
+		mr_say("%s: its %" PRIu64
+		       " set_cache_limit event%s ignored: each row is at one limit "
+		       "throughout",
+			mr_path_name(path), changes, changes == 1 ? " is" : "s are");
+}
+
 /* Keeps what the sweep came to. */
 static int
 finish(struct work *work, struct mr_sweep *sweep, const struct mr_sim *sim)
@@ -119,8 +131,10 @@ finish(struct work *work, struct mr_sweep *sweep, const struct mr_sim *sim)
 	account->header = *mr_reader_header(work->input.reader);
 	mr_reader_summary(work->input.reader, &account->summary);
 	mr_sweep_summary(sweep, &account->sweep);
-	if (sim)
+	if (sim) {
 		mr_sim_result(sim, &account->today);
+		say_fixed(work->piece.path, account->sweep.ignored_limits);
+	}
 	if (mr_sweep_points(sweep, &points, &account->count, &work->input.err))
 		return mr_source_failed(&work->input);
 	account->points = malloc(account->count * sizeof(*points) + 1);

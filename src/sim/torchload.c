@@ -250,6 +250,8 @@ add_malloc(struct mr_torch_case *out, const struct mr_event *event)
 
 	if (!op || index == MR_TORCH_NONE)
 		return NULL;
+	/* here they differ in the stream alone */
+	out->script.streams = out->script.queue_count;
 	op->queue = index;
 	op->size = event->size;
 	return op;

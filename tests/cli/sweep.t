@@ -72,6 +72,7 @@ $ memreplay sweep --fail-fast --limits=0 small.jsonl double_free.jsonl missing.m
 
 $ memreplay tune small.jsonl missing.mrt | sed -n 2p
   recommended_cache_limit  304 B
+! memreplay: small.jsonl: its 1 set_cache_limit event is ignored: each row is at one limit throughout
 ! memreplay: missing.mrt: cannot open: No such file or directory
 ! memreplay: 1 of 2 traces failed
 
@@ -86,6 +87,8 @@ small.jsonl,0
 $ printf 'small.jsonl\n' | memreplay tune @- small.jsonl | grep worst
   worst_trace              small.jsonl
   worst_share              100.00 %
+! memreplay: small.jsonl: its 1 set_cache_limit event is ignored: each row is at one limit throughout
+! memreplay: small.jsonl: its 1 set_cache_limit event is ignored: each row is at one limit throughout
 
 $ printf 'small.jsonl\n@list\n' > nested; memreplay sweep @nested
 ! memreplay: nested:2: a list cannot name another; "./@list" is a trace
@@ -106,12 +109,15 @@ recommendation
   rate                     hit_rate
   share_of_unlimited       100.00 %
   python                   mx.set_cache_limit(304)
+! memreplay: small.jsonl: its 1 set_cache_limit event is ignored: each row is at one limit throughout
 
 # the policy is the one recommended, not the first trace's
 $ memreplay tune small.jsonl small.jsonl | grep -A2 '^policy'
 policy
   name                     mlx-cpu
   cache_limit              304 B
+! memreplay: small.jsonl: its 1 set_cache_limit event is ignored: each row is at one limit throughout
+! memreplay: small.jsonl: its 1 set_cache_limit event is ignored: each row is at one limit throughout
 
 $ memreplay tune --knee --budget=1 small.jsonl
 ! memreplay: tune: --knee and --budget exclude each other
@@ -129,6 +135,7 @@ $ memreplay tune --weights=1 small.jsonl small.jsonl
 ? 2
 
 $ memreplay tune --expect "hits>=100" small.jsonl > /dev/null
+! memreplay: small.jsonl: its 1 set_cache_limit event is ignored: each row is at one limit throughout
 ! memreplay: expected hits>=100, found 2
 ? 3
 

@@ -197,3 +197,6 @@ mean_fragmentation":	0.99970703125,
 
 $ memreplay sweep --policy=torch-cuda --format=json small.jsonl | grep -o 'mean_fragmentation.*'
 mean_fragmentation":	0.99970703125,
+
+$ sed 's/"id":2,/"id":2,"stream":7,/' small.jsonl >two.jsonl; memreplay sweep --policy=torch-cuda two.jsonl | grep streams
+  streams  2
