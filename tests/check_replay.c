@@ -289,10 +289,14 @@ START_TEST(progress_is_told)
 	bench.options.threads = _i;
 	bench.options.progress = note_progress;
 	bench.options.progress_context = &told;
+	ck_assert(!mr_policy_set(&bench.options.policy, "max_blocks", "8", NULL));
 	for (uint32_t i = 0; i < 10000; i++) {
 		bench_malloc(&bench, i % 7, 1000 + i % 3000);
 		bench_free(&bench, i % 7);
 	}
+	/* what is refused late has its number in the whole trace */
+	for (uint32_t i = 0; i < 10; i++)
+		bench_malloc(&bench, i, 1000);
 	bench_replay(&bench);
 	assert_as_simulated(&bench, "with progress");
 	/* the first piece of each run is told at once */

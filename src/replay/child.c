@@ -222,6 +222,7 @@ run(const struct child *child, struct mr_loop *loop, const struct mr_allocator *
 		uint64_t count = left < CHUNK ? left : CHUNK, now;
 
 		loop->operations = child->operations + done;
+		loop->before = done;
 		loop->count = count;
 		count = mr_loop_run(loop, allocator);
 		done += count;

@@ -32,7 +32,7 @@ refused(struct mr_loop *loop, const struct mr_allocator *allocator, uint64_t at)
 	if (!allocator->refused || !allocator->refused(allocator->context))
 		return false;
 	if (!loop->first_refused)
-		loop->first_refused = at + 1;
+		loop->first_refused = loop->before + at + 1;
 	return true;
 }
 

@@ -56,7 +56,7 @@ struct mr_loop {
 	 */
 	struct mr_meeting *meeting;
 	uint16_t thread;
-	size_t before; /* operations of this thread before these */
+	uint64_t before; /* operations of this thread before these */
 };
 
 /*
