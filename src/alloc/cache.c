@@ -132,21 +132,35 @@ release_all(struct mr_cache *cache, struct tag *list)
 	}
 }
 
-static enum mr_status
-set_up(struct mr_cache *cache, const struct mr_cache_options *options,
-	struct mr_error *err)
+static size_t
+alignment_of(const struct mr_cache_options *options)
 {
-	size_t alignment = options->alignment ? options->alignment : 16;
+	return options->alignment ? options->alignment : 16;
+}
+
+/* First of all: of another size, they may end before what would be read. */
+static enum mr_status
+check_options(const struct mr_cache_options *options, struct mr_error *err)
+{
+	size_t alignment;
 
 	if (options->struct_size != sizeof(*options))
 		return mr_fail(err, MR_EINVAL, "mr_cache_options of unknown size %zu",
 			options->struct_size);
+	alignment = alignment_of(options);
 	if (alignment < 16 || alignment > 4096 || (alignment & (alignment - 1)))
 		return mr_fail(err, MR_EINVAL,
 			"alignment %zu: expected a power of two from 16 to 4096",
 			alignment);
+	return MR_OK;
+}
+
+static enum mr_status
+set_up(struct mr_cache *cache, const struct mr_cache_options *options,
+	struct mr_error *err)
+{
 	_Static_assert(sizeof(struct tag) <= 16, "the least prefix must hold a tag");
-	cache->prefix = alignment;
+	cache->prefix = alignment_of(options);
 	cache->watched = options->watch_lock;
 	cache->device = options->device ? *options->device : c_library;
 	cache->core.evict = leave;
@@ -167,7 +181,8 @@ mr_cache_new(struct mr_cache **out, const struct mr_cache_options *options,
 		return mr_fail_memory(err);
 	st = options ? MR_OK : mr_policy_init(&defaults.policy, "mlx-cpu", err);
 	options = options ? options : &defaults;
-	if (st || (st = mr_core_init(&cache->core, &options->policy, err)) ||
+	if (st || (st = check_options(options, err)) ||
+		(st = mr_core_init(&cache->core, &options->policy, err)) ||
 		(st = set_up(cache, options, err))) {
 		mr_core_fini(&cache->core);
 		free(cache);
