@@ -216,7 +216,10 @@ mr_sim_step(struct mr_sim *sim, const struct mr_event *event, struct mr_outcome 
 		st = step_torch(sim, event, &hit, err);
 		if (!st && asked) {
 			outcome->hit = hit;
-			outcome->capacity = mr_torch_run_size(&sim->torch, event->slot);
+			/* once memory ran out, slots hold what was there before */
+			outcome->capacity = sim->torch.oom
+				? 0
+				: mr_torch_run_size(&sim->torch, event->slot);
 		}
 		return st;
 	}

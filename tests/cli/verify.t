@@ -58,3 +58,8 @@ $ memreplay verify small.jsonl --set window_pages=0 --set window_factor=1 >table
 $ memreplay verify silent.jsonl >table
 ! memreplay: silent.jsonl: nothing to verify: no cap, hit or counters was recorded
 ? 3
+
+# memory ran out: what is asked for then gets no block, whatever its slot held before
+$ printf '%s\n' '{"format":"alloc-trace","version":1,"source":"hand","workload":"oom"}' '{"op":"malloc","id":1,"size":1048576,"cap":1048576}' '{"op":"malloc","id":2,"size":67108864}' '{"op":"free","id":1}' '{"op":"malloc","id":3,"size":5242880,"cap":1048576}' >oom.jsonl; memreplay verify --policy=torch-cuda --set memory=30M oom.jsonl | grep cap_differences
+  cap_differences                    1
+! memreplay: oom.jsonl: event 4: recorded cap 1048576, the policy gives 0
