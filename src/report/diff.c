@@ -33,10 +33,13 @@ fill_exact(struct mr_change *change)
 static void
 fill_real(struct mr_change *change, double a, double b)
 {
+	/* as files have them, even where registers hold more than a double */
+	const volatile double from = a, to = b;
+
 	change->exact = false;
-	change->a_value = a;
-	change->b_value = b;
-	change->change = b - a;
+	change->a_value = from;
+	change->b_value = to;
+	change->change = to - from;
 }
 
 /* A ratio without its counts is what the file has: the same double as their quotient. */
