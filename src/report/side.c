@@ -64,7 +64,7 @@ know(struct mr_side_part *part, const struct mr_policy *policy)
 	const struct mr_metric *metrics = mr_detail_metrics(&count);
 	unsigned sections = mr_policy_is_torch(policy)
 		? MR_SECTION_TORCH
-		: MR_SECTION_RESULT | MR_SECTION_LIMITS | MR_SECTION_DETAIL;
+		: MR_CACHE_SECTIONS | MR_SECTION_DETAIL;
 
 	for (size_t i = 0; i < count; i++)
 		part->known[i] = metrics[i].sections & sections;
