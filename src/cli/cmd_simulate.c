@@ -206,22 +206,21 @@ add_rows(struct mr_doc *doc, struct mr_detail *detail, struct mr_error *err)
 }
 
 static int
-print(struct mr_source *input, const struct mr_setup *setup, struct mr_detail *detail,
-	struct mr_diagnosis *diagnosis, const struct mr_format_options *format)
+print(struct mr_source *input, const struct mr_setup *setup, uint64_t older,
+	struct mr_detail *detail, struct mr_diagnosis *diagnosis,
+	const struct mr_format_options *format)
 {
 	bool table = format->format == MR_OUTPUT_TABLE;
 	const struct mr_finding *findings;
 	struct mr_doc doc = {0};
 	struct mr_result result;
-	uint64_t older;
 	size_t count;
 	enum mr_status st = MR_OK;
 	int status;
 
 	mr_detail_result(detail, &result);
 	mr_doc_add_trace(&doc, input->path, input->reader);
-	if (mr_policy_is_torch(&setup->policy) &&
-		!(st = mr_source_older(&older, input)) && older)
+	if (older)
 		mr_doc_bytes(&doc, "older_bytes", older);
 	mr_doc_add_policy(&doc, &setup->policy);
 	mr_doc_add_results(&doc, &setup->policy, &result);
@@ -245,8 +244,9 @@ print(struct mr_source *input, const struct mr_setup *setup, struct mr_detail *d
 
 /* What follows the first reading. Returns an exit status. */
 static int
-conclude(struct mr_source *input, const struct mr_setup *setup, struct mr_detail *detail,
-	const struct options *options, const struct mr_expects *expects)
+conclude(struct mr_source *input, const struct mr_setup *setup, uint64_t older,
+	struct mr_detail *detail, const struct options *options,
+	const struct mr_expects *expects)
 {
 	struct mr_diagnosis *diagnosis = NULL;
 	struct mr_result result;
@@ -257,7 +257,7 @@ conclude(struct mr_source *input, const struct mr_setup *setup, struct mr_detail
 	if (wants_findings(input, &setup->policy, options, result.events))
 		status = diagnose(&diagnosis, detail, input->path, setup, options);
 	if (!status)
-		status = print(input, setup, detail, diagnosis, &options->format);
+		status = print(input, setup, older, detail, diagnosis, &options->format);
 	if (!status)
 		status = mr_expects_check(expects, NULL, &result);
 	mr_diagnosis_free(diagnosis);
@@ -343,7 +343,8 @@ run_trace(struct mr_source *input, const struct options *options,
 	if (!status && feed.watch)
 		status = draw(&saving, input, &setup, feed.watch, options);
 	if (!status)
-		status = conclude(input, &setup, feed.detail, options, expects);
+		status = conclude(
+			input, &setup, kept.older_bytes, feed.detail, options, expects);
 	if (feed.watch)
 		mr_watch_free(feed.watch);
 	else
