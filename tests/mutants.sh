@@ -223,6 +223,9 @@ src/sim/group.c
 a group that parts forgets what it counted
 s/^\tmr_group_flush(group);$/\tgroup->tally = no_tally;/
 src/sim/group.c
+limits that join stay out of order
+s/qsort(into->lanes, into->lane_count/qsort(into->lanes, 1/
+src/sim/group.c
 a larger block counts as one of the size asked for
 s/tally->larger_hits += capacity != size;//
 src/sim/group.c

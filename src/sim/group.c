@@ -443,27 +443,38 @@ mr_group_equal(
 		!memcmp(a->live, b->live, scene->slot_count * sizeof(*a->live));
 }
 
-enum mr_status
-mr_group_join(struct mr_group *group, struct mr_group *other, struct mr_error *err)
+static int
+by_first(const void *a, const void *b)
 {
-	size_t left = group->lane_count, right = other->lane_count;
-	enum mr_status st = reserve_lanes(group, left + right, err);
+	const struct mr_lane *x = *(struct mr_lane *const *)a;
+	const struct mr_lane *y = *(struct mr_lane *const *)b;
 
-	if (st)
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+enum mr_status
+mr_group_join(struct mr_group *const *groups, size_t count, struct mr_error *err)
+{
+	struct mr_group *into = groups[0];
+	size_t lanes = 0;
+	enum mr_status st;
+
+	for (size_t i = 0; i < count; i++)
+		lanes += groups[i]->lane_count;
+	if ((st = reserve_lanes(into, lanes, err)))
 		return st;
-	mr_group_flush(group);
-	mr_group_flush(other);
-	group->lane_count = left + right;
-	other->lane_count = 0;
-	/* Merges from the back, where there is room. */
-	for (size_t to = left + right; right; to--) {
-		if (left &&
-			group->lanes[left - 1]->first > other->lanes[right - 1]->first)
-			group->lanes[to - 1] = group->lanes[--left];
-		else
-			group->lanes[to - 1] = other->lanes[--right];
+	mr_group_flush(into);
+	for (size_t i = 1; i < count; i++) {
+		struct mr_group *other = groups[i];
+
+		mr_group_flush(other);
+		memcpy(into->lanes + into->lane_count, other->lanes,
+			other->lane_count * sizeof(struct mr_lane *));
+		into->lane_count += other->lane_count;
+		other->lane_count = 0;
 	}
-	set_bounds(group);
+	qsort(into->lanes, into->lane_count, sizeof(struct mr_lane *), by_first);
+	set_bounds(into);
 	return MR_OK;
 }
 

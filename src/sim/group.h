@@ -128,9 +128,14 @@ bool mr_group_equal(
 /* Adds the group's tally to its lanes'. */
 void mr_group_flush(struct mr_group *group);
 
-/* Takes over the lanes of other, which is left without any. MR_ENOMEM. */
+/*
+ * Gives the first group the lanes of all, and leaves the others without any. All at
+ * once: one after the other the lanes would be put in order as often as there are
+ * groups, and a hundred thousand may come to one state.
+ *   MR_ENOMEM, and nothing is done
+ */
 MR_MUST_CHECK enum mr_status mr_group_join(
-	struct mr_group *group, struct mr_group *other, struct mr_error *err);
+	struct mr_group *const *groups, size_t count, struct mr_error *err);
 
 /* Drops the limits that are not multiples of a coarser resolution. */
 void mr_group_thin(struct mr_group *group, uint64_t from, uint64_t resolution);

@@ -129,24 +129,30 @@ by_hash(const void *a, const void *b)
 	return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
-/* Joins the groups whose states are equal; if one cannot be, it and the rest stay. */
+/* Joins the groups whose states are equal; if some cannot be, they and the rest stay. */
 static enum mr_status
 join(struct mr_sweep *sweep, struct mr_error *err)
 {
-	size_t kept = 0;
+	struct mr_group **groups = sweep->groups;
+	size_t kept = 0, end;
 	enum mr_status st = MR_OK;
 
-	qsort(sweep->groups, sweep->group_count, sizeof(struct mr_group *), by_hash);
-	for (size_t i = 1; i < sweep->group_count; i++) {
-		struct mr_group *group = sweep->groups[i];
-
-		if (!st && mr_group_equal(sweep->groups[kept], group, &sweep->scene) &&
-			!(st = mr_group_join(sweep->groups[kept], group, err)))
-			mr_group_push(&sweep->workers[0].spare, group);
-		else
-			sweep->groups[++kept] = group;
+	qsort(groups, sweep->group_count, sizeof(struct mr_group *), by_hash);
+	for (size_t i = 0; i < sweep->group_count; i = end) {
+		end = i + 1;
+		while (!st && end < sweep->group_count &&
+			mr_group_equal(groups[i], groups[end], &sweep->scene))
+			end++;
+		if (end > i + 1)
+			st = mr_group_join(&groups[i], end - i, err);
+		groups[kept++] = groups[i];
+		for (size_t k = i + 1; k < end; k++)
+			if (st)
+				groups[kept++] = groups[k];
+			else
+				mr_group_push(&sweep->workers[0].spare, groups[k]);
 	}
-	sweep->group_count = kept + 1;
+	sweep->group_count = kept;
 	return st;
 }
 
