@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/message.h"
+#include "trace/jsonvalue.h"
 
 static const char *
 format_at(size_t index)
@@ -207,14 +208,12 @@ mr_source_failed(struct mr_source *input)
 enum mr_status
 mr_source_older(uint64_t *bytes, struct mr_source *input)
 {
-	const double most = 9007199254740992.0;
 	cJSON *header = cJSON_Parse(mr_reader_header(input->reader)->json);
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(
 		cJSON_GetObjectItemCaseSensitive(header, "import"), "older_bytes");
 
-	*bytes = cJSON_IsNumber(item) && item->valuedouble > 0 && item->valuedouble < most
-		? (uint64_t)item->valuedouble
-		: 0;
+	if (!mr_json_whole(bytes, item))
+		*bytes = 0;
 	cJSON_Delete(header);
 	return header ? MR_OK : mr_fail_memory(&input->err);
 }

@@ -155,19 +155,16 @@ take_options(struct mr_measured *out, const cJSON *tree, struct mr_error *err)
 enum mr_status
 mr_measured_parse(struct mr_measured *out, const char *json, struct mr_error *err)
 {
-	const double most = 9007199254740992.0;
-	const cJSON *backends, *backend, *events;
+	const cJSON *backends, *backend;
 	cJSON *tree;
 	enum mr_status st = mr_json_parse(&tree, json, strlen(json), NULL, err);
 
 	memset(out, 0, sizeof(*out));
 	if (st)
 		return st;
-	events = member(member(tree, "trace"), "events");
 	backends = member(tree, "backends");
-	if (cJSON_IsNumber(events) && events->valuedouble >= 0 &&
-		events->valuedouble < most && cJSON_IsArray(backends)) {
-		out->events = (uint64_t)events->valuedouble;
+	if (mr_json_whole(&out->events, member(member(tree, "trace"), "events")) &&
+		cJSON_IsArray(backends)) {
 		cJSON_ArrayForEach(backend, backends)
 		{
 			if (cJSON_IsObject(backend))

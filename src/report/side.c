@@ -14,7 +14,6 @@
 #include "trace/jsonvalue.h"
 
 #define MOST_BYTES ((size_t)16 << 20) /* of a result: far more than any has */
-#define MOST_WHOLE 9007199254740992.0 /* 2^53: cJSON's numbers are doubles */
 
 static void
 copy_text(char out[MR_SIDE_TEXT], const char *text)
@@ -113,12 +112,6 @@ text_of(const cJSON *object, const char *name)
 }
 
 static bool
-is_whole(double number)
-{
-	return number >= 0 && number <= MOST_WHOLE && (double)(uint64_t)number >= number;
-}
-
-static bool
 is_ratio(const cJSON *item)
 {
 	return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble <= 1;
@@ -151,9 +144,7 @@ read_metric(
 		return read_ratio(&part->ratios[row], metric->name, item, err);
 	if (cJSON_IsNull(item) && metric->unit == MR_UNIT_BYTES)
 		*value = MR_UNLIMITED;
-	else if (cJSON_IsNumber(item) && is_whole(item->valuedouble))
-		*value = (uint64_t)item->valuedouble;
-	else
+	else if (!mr_json_whole(value, item))
 		return mr_fail(err, MR_EFORMAT, "\"%s\" is not a whole number up to 2^53",
 			metric->name);
 	return MR_OK;
@@ -230,9 +221,7 @@ read_policy(struct mr_side *side, const cJSON *policy)
 			cell.divisor = MR_TORCH_SHARE;
 			cell.number =
 				(uint64_t)(item->valuedouble * MR_TORCH_SHARE + 0.5);
-		} else if (cJSON_IsNumber(item) && is_whole(item->valuedouble)) {
-			cell.number = (uint64_t)item->valuedouble;
-		} else {
+		} else if (!mr_json_whole(&cell.number, item)) {
 			cell.unit = MR_UNIT_BYTES;
 			cell.number = MR_UNLIMITED;
 		}
@@ -245,7 +234,6 @@ read_saved(struct mr_side *side, const cJSON *root, struct mr_error *err)
 {
 	const cJSON *trace = member(root, "trace"), *result = member(root, "result");
 	const cJSON *backends = member(root, "backends"), *backend;
-	const cJSON *events = member(trace, "events");
 	struct mr_side_part *part;
 	enum mr_status st = MR_OK;
 
@@ -253,8 +241,8 @@ read_saved(struct mr_side *side, const cJSON *root, struct mr_error *err)
 		!(cJSON_IsObject(result) || cJSON_IsArray(backends)))
 		return MR_END;
 	side->saved = true;
-	if (cJSON_IsNumber(events) && is_whole(events->valuedouble))
-		side->events = (uint64_t)events->valuedouble;
+	if (!mr_json_whole(&side->events, member(trace, "events")))
+		side->events = 0;
 	copy_text(side->workload, text_of(trace, "workload"));
 	read_policy(side, member(root, "policy"));
 	if (!backends) {

@@ -8,20 +8,16 @@
 #include "alloc/torchconf.h"
 #include "base/error.h"
 #include "trace/event.h"
+#include "trace/jsonvalue.h"
 
 #define MIB UINT64_C(1048576)
 
 /* --- the settings that were in force */
 
 static const cJSON *
-number_of(const cJSON *settings, const char *key)
+member(const cJSON *settings, const char *key)
 {
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(settings, key);
-
-	return cJSON_IsNumber(item) && item->valuedouble >= 0 &&
-			item->valuedouble < 9007199254740992.0
-		? item
-		: NULL;
+	return cJSON_GetObjectItemCaseSensitive(settings, key);
 }
 
 static void
@@ -29,12 +25,11 @@ read_roundup(struct mr_torch_settings *out, const cJSON *table)
 {
 	for (unsigned i = 0; i < 16; i++) {
 		char key[16];
-		const cJSON *item;
+		uint64_t divisions;
 
 		snprintf(key, sizeof(key), "%u", 1u << i);
-		item = number_of(table, key);
-		if (item && item->valuedouble <= 64)
-			out->roundup[i] = (uint64_t)item->valuedouble;
+		if (mr_json_whole(&divisions, member(table, key)) && divisions <= 64)
+			out->roundup[i] = divisions;
 	}
 }
 
@@ -42,26 +37,22 @@ read_roundup(struct mr_torch_settings *out, const cJSON *table)
 static void
 read_settings(struct mr_torch_settings *out, const cJSON *settings)
 {
-	const cJSON *conf =
-		cJSON_GetObjectItemCaseSensitive(settings, "PYTORCH_CUDA_ALLOC_CONF");
-	const cJSON *split = number_of(settings, "max_split_size");
-	const cJSON *threshold = number_of(settings, "garbage_collection_threshold");
-	const cJSON *expandable =
-		cJSON_GetObjectItemCaseSensitive(settings, "expandable_segments");
+	const cJSON *conf = member(settings, "PYTORCH_CUDA_ALLOC_CONF");
+	const cJSON *split = member(settings, "max_split_size");
+	const cJSON *threshold = member(settings, "garbage_collection_threshold");
 	char remark[MR_TORCH_REMARK_SIZE];
 
 	if (!cJSON_IsString(conf) ||
 		mr_torch_conf_parse(out, remark, conf->valuestring, NULL))
 		mr_torch_conf_defaults(out);
-	out->max_split_size = split && split->valuedouble >= 20.0 * (double)MIB
-		? (uint64_t)split->valuedouble
-		: MR_UNLIMITED;
-	out->gc_threshold = threshold && threshold->valuedouble <= 1
+	if (!mr_json_whole(&out->max_split_size, split) || out->max_split_size < 20 * MIB)
+		out->max_split_size = MR_UNLIMITED;
+	out->gc_threshold = cJSON_IsNumber(threshold) && threshold->valuedouble >= 0 &&
+			threshold->valuedouble <= 1
 		? (uint64_t)(threshold->valuedouble * (double)MR_TORCH_SHARE + 0.5)
 		: 0;
-	out->expandable = cJSON_IsTrue(expandable) ? 1 : 0;
-	read_roundup(out,
-		cJSON_GetObjectItemCaseSensitive(settings, "roundup_power2_divisions"));
+	out->expandable = cJSON_IsTrue(member(settings, "expandable_segments")) ? 1 : 0;
+	read_roundup(out, member(settings, "roundup_power2_divisions"));
 }
 
 /* Where nothing was recorded, what the events show. */

@@ -115,6 +115,16 @@ check_whole(const cJSON *item, const struct mr_object *object, const struct rang
 	return MR_OK;
 }
 
+bool
+mr_json_whole(uint64_t *out, const cJSON *item)
+{
+	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) ||
+		item->valuedouble > (double)MR_JSON_WHOLE_MAX)
+		return false;
+	*out = (uint64_t)item->valuedouble;
+	return (double)*out >= item->valuedouble;
+}
+
 enum mr_status
 mr_value_u64(uint64_t *out, const cJSON *item, const struct mr_object *object,
 	struct mr_error *err)

@@ -48,6 +48,13 @@ MR_MUST_CHECK enum mr_status mr_object_parse(
 	cJSON **tree, const struct mr_object *object, struct mr_error *err);
 
 /*
+ * Reads a whole number from 0 to 2^53 without the text of its object, which alone tells
+ * 2^53 from what is a little above it: for where that does not matter. False for anything
+ * else, and for NULL; *out is any number then.
+ */
+bool mr_json_whole(uint64_t *out, const cJSON *item);
+
+/*
  * Reads a whole number from 0 to 2^53, however it is written (1e3, 5.0).
  *   MR_EFORMAT  anything else; err names the key and what stands there
  */
