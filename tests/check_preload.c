@@ -4,9 +4,11 @@
  * them: memory before there is any, lanes of many threads, the lock on MLX.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "kit.h"
@@ -194,6 +196,57 @@ START_TEST(what_interrupts_a_record_is_not_lost)
 }
 END_TEST
 
+#ifdef __x86_64__
+#define TRAP_FLAG 0x100u /* of the processor: a SIGTRAP after each instruction */
+
+static struct {
+	volatile long taken;
+	long turn; /* the one at which the handler records an event, and stepping ends */
+} steps;
+
+static void
+on_step(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)info;
+	if (steps.taken++ != steps.turn)
+		return;
+	note_malloc(0x2000);
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+}
+
+static __attribute__((noinline)) void
+note_in_steps(void)
+{
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
+	note_malloc(0x3000);
+	__builtin_ia32_writeeflags_u64(
+		__builtin_ia32_readeflags_u64() & ~(uint64_t)TRAP_FLAG);
+}
+
+/* A handler could come before the lane was busy, and take the last slot from under it. */
+START_TEST(a_handler_may_come_at_each_step_at_the_end_of_a_chunk)
+{
+	struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
+	bool came = true;
+
+	sigaction(SIGTRAP, &action, NULL);
+	for (steps.turn = 0; came; steps.turn++) {
+		begin(MR_UNLIMITED);
+		do
+			mr_note(0, MR_RAW_WORD(MR_RAW_VOID, 0, 0));
+		while (mr_lane.end - mr_lane.at != 1);
+		steps.taken = 0;
+		note_in_steps();
+		came = steps.taken > steps.turn;
+		ck_assert(mr_lane.at <= mr_lane.end);
+		ck_assert_uint_eq(end().events, came ? 2 : 1);
+	}
+	signal(SIGTRAP, SIG_DFL);
+}
+END_TEST
+#endif
+
 START_TEST(threads_share_chunks_one_after_the_other)
 {
 	struct mr_account account;
@@ -347,6 +400,7 @@ main(void)
 {
 	Suite *suite = suite_create("preload");
 	TCase *threads = tcase_create("threads");
+	TCase *signals = tcase_create("signals");
 
 	tcase_add_test(threads, no_address_is_in_two_hands_at_once);
 	tcase_add_test(threads, what_interrupts_a_record_is_not_lost);
@@ -356,5 +410,9 @@ main(void)
 	tcase_add_test(threads, a_call_that_waits_keeps_nobody_out_that_it_waits_for);
 	tcase_add_test(threads, early_memory_is_aligned_apart_and_bounded);
 	suite_add_tcase(suite, threads);
+	suite_add_tcase(suite, signals);
+#ifdef __x86_64__
+	tcase_add_test(signals, a_handler_may_come_at_each_step_at_the_end_of_a_chunk);
+#endif
 	return run_suite(suite);
 }

@@ -134,12 +134,18 @@ mr_note(uint64_t value, uint64_t word)
 {
 	struct mr_lane *lane = &mr_lane;
 
-	if (MR_UNLIKELY(lane->busy || lane->at == lane->end)) {
+	if (MR_UNLIKELY(lane->busy)) {
 		mr_note_slowly(value, word);
 		return;
 	}
 	lane->busy = true;
 	atomic_signal_fence(memory_order_seq_cst);
+	/* only now: until here a handler could take the last slot */
+	if (MR_UNLIKELY(lane->at == lane->end)) {
+		lane->busy = false;
+		mr_note_slowly(value, word);
+		return;
+	}
 	mr_put(lane, value, word);
 	atomic_signal_fence(memory_order_seq_cst);
 	lane->busy = false;
