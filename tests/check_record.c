@@ -440,7 +440,7 @@ static const struct {
 	const char *text;
 } damages[] = {
 	{break_magic, "not a recorder's spool"},
-	{break_version, "version 2"},
+	{break_version, "version 3"},
 	{break_order, "stands behind"},
 	{break_op, "no record 99"},
 	{break_length, "not a recorder's spool"},

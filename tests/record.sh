@@ -104,6 +104,26 @@ fork_followed() {
 }
 ok "--follow-children: forked children have traces of their own" fork_followed
 
+# unshare's child is its namespace's first process, memreplay; the program the second
+nested() {
+	rm -f t.*
+	$apart "$memreplay" record -o t.mrt.gz "$@" "$recordee" nests 3000 2>said
+	got=$?
+	cat said
+	is $got 0 && good t.mrt.gz && is "$(events t.mrt.gz | grep -c malloc)" 6001
+}
+nested_followed() {
+	nested -f && good t.2.mrt.gz &&
+		is "$(events t.2.mrt.gz | grep -c malloc)" 11
+}
+apart="unshare --user --map-root-user --pid --fork --mount-proc"
+if $apart true 2>/dev/null; then
+	ok "a descendant of the same pid, in a namespace of its own" nested
+	ok "--follow-children: it has a trace of its own" nested_followed
+else
+	skip "a descendant of the same pid" "namespaces are not to be had"
+fi
+
 exec_anew() {
 	balanced 0 sh -c "exec env A=1 $recordee runs 10" &&
 		is "$(events t.mrt.gz | grep -cx 'malloc 4321')" 1 &&

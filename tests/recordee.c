@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -344,6 +345,40 @@ leaves(long number)
 	_exit(0);
 }
 
+/* In the first process of a PID namespace, whose next one is to have the number `pid`. */
+static int
+nest(pid_t pid, long number)
+{
+	pid_t nested = fork();
+	int status;
+
+	if (!nested && getpid() == pid) {
+		runs(number);
+		execl("/proc/self/exe", "recordee", "runs", "10", NULL);
+	}
+	if (!nested)
+		_exit(1);
+	return waitpid(nested, &status, 0) != nested || status;
+}
+
+/* A grandchild has this process's pid, in a namespace of its own; and executes. */
+static int
+nests(long number)
+{
+	pid_t pid = getpid(), first;
+	int status;
+
+	runs(number);
+	if (unshare(CLONE_NEWPID))
+		return 1;
+	first = fork();
+	if (!first)
+		_exit(nest(pid, number));
+	waitpid(first, &status, 0);
+	runs(number);
+	return status;
+}
+
 /* Does nothing until it is killed; says when it is there. */
 static int
 waits(long number)
@@ -363,8 +398,9 @@ main(int argc, char **argv)
 		int (*run)(long number);
 	} modes[] = {{"pass", pass}, {"hands", hands}, {"all", all}, {"foreign", foreign},
 		{"churn", churn}, {"late", late}, {"killed", killed},
-		{"signals", signals}, {"forks", forks}, {"closes", closes},
-		{"runs", runs}, {"aborts", aborts}, {"leaves", leaves}, {"waits", waits}};
+		{"signals", signals}, {"forks", forks}, {"nests", nests},
+		{"closes", closes}, {"runs", runs}, {"aborts", aborts},
+		{"leaves", leaves}, {"waits", waits}};
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (argc > 1 && !strcmp(argv[1], modes[i].name))

@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define MR_SPOOL_MAGIC   "mrspool"
-#define MR_SPOOL_VERSION 1
+#define MR_SPOOL_VERSION 2
 #define MR_SPOOL_SUFFIX  ".spool"
 
 /* The variable that names the spool to the recorder. */
@@ -124,10 +124,11 @@ struct mr_spool_head {
 
 	/* the process; pid is 0 until one has made the spool its own */
 	_Atomic int32_t pid;
-	uint32_t images;  /* programs that the process has been; exec starts anew */
-	uint64_t born;    /* when the process started, in the kernel's ticks */
-	uint32_t has_tsc; /* what mr_raw.ticks counts: 1 processor ticks, 0 ns */
-	uint32_t ended;   /* it went through exit() */
+	uint32_t images;        /* programs that the process has been; exec starts anew */
+	uint64_t born;          /* when the process started, in the kernel's ticks */
+	uint64_t pid_namespace; /* that pid is of; 0: unknown */
+	uint32_t has_tsc;       /* what mr_raw.ticks counts: 1 processor ticks, 0 ns */
+	uint32_t ended;         /* it went through exit() */
 	struct mr_instant start;
 	struct mr_instant end; /* zeros if nobody could tell */
 	uint32_t has_status;

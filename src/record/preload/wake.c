@@ -49,6 +49,27 @@ born(void)
 	return at ? strtoull(at + 1, NULL, 10) : 0;
 }
 
+/* What tells namespaces apart, in which pids mean different processes; 0: unknown. */
+static uint64_t
+pid_namespace(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/ns/pid", &status) ? 0 : status.st_ino;
+}
+
+/*
+ * Whether this process wrote the spool before an exec. A descendant may have the same
+ * pid; one that was forked from a recorded process still has its head.
+ */
+static bool
+was_ours(const struct mr_spool_head *head)
+{
+	return !mr_process.head && atomic_load(&head->pid) == (int32_t)getpid() &&
+		(!head->images ||
+			(head->born == born() && head->pid_namespace == pid_namespace()));
+}
+
 static struct mr_spool_head *
 map_head(int fd)
 {
@@ -142,7 +163,7 @@ open_child(const struct mr_spool_head *main_head, int *fd)
 		if (head || errno != EEXIST)
 			return head;
 		head = open_head(mr_process.path, fd);
-		if (head && atomic_load(&head->pid) == pid && head->born == born())
+		if (head && was_ours(head))
 			return head;
 		if (head) {
 			munmap(head, MR_SPOOL_HEAD);
@@ -160,6 +181,7 @@ begin(struct mr_spool_head *head, int fd)
 		return false;
 	head->images++;
 	head->born = born();
+	head->pid_namespace = pid_namespace();
 	head->has_tsc = (uint32_t)mr_clock_has_tsc();
 	mr_process.has_tsc = (int)head->has_tsc;
 	head->start = mr_clock_instant(mr_process.has_tsc);
@@ -210,7 +232,7 @@ find_spool(int *fd)
 	if (!main_head)
 		return NULL;
 	if (atomic_compare_exchange_strong(&main_head->pid, &nobody, pid) ||
-		nobody == pid) {
+		was_ours(main_head)) {
 		memcpy(mr_process.path, mr_process.main_path, sizeof(mr_process.path));
 		*fd = main_fd;
 		return main_head;
