@@ -304,7 +304,8 @@ START_TEST(marks_keep_their_names)
 
 	make_spool();
 	memset(long_name, 'x', MR_MARK_MAX);
-	memcpy(long_name + MR_MARK_MAX - 1, "\xc3", 2); /* a character cut in two */
+	/* a character of four bytes, cut after its third */
+	memcpy(long_name + MR_MARK_MAX - 3, "\xf0\x9f\x98", 4);
 	/* so that names lie across two windows of the reader */
 	for (uint64_t i = 0; i < 508; i++)
 		add_malloc(0, i, 16 * (i + 1), 1);
@@ -319,9 +320,29 @@ START_TEST(marks_keep_their_names)
 	ck_assert_uint_eq(trace.count, 513);
 	ck_assert_str_eq(trace.events[508].name, "a name of more than twenty-four bytes");
 	ck_assert_str_eq(trace.events[509].name, "");
-	ck_assert_uint_eq(strlen(trace.events[510].name), MR_MARK_MAX - 1);
+	ck_assert_uint_eq(strlen(trace.events[510].name), MR_MARK_MAX - 3);
 	ck_assert_str_eq(trace.events[511].name, "not ? UTF-8");
 	ck_assert_str_eq(trace.events[512].name, "last");
+	free_trace(&trace);
+	drop_spool();
+}
+END_TEST
+
+START_TEST(a_long_command_is_cut_between_characters)
+{
+	char *command = spool.head.command;
+	const size_t length = sizeof(spool.head.command) - 1;
+	struct mr_account account;
+	struct trace trace;
+
+	make_spool();
+	memset(command, 'x', length);
+	memcpy(command, "\xc3\xa9", 2);
+	memcpy(command + length - 3, "\xf0\x9f\x98", 3);
+	add_malloc(0, 0, 0x1000, 1);
+	trace = finish(&account);
+	ck_assert_ptr_nonnull(strstr(trace.header, "\"workload\":\"\xc3\xa9xx"));
+	ck_assert_ptr_nonnull(strstr(trace.header, "xx\","));
 	free_trace(&trace);
 	drop_spool();
 }
@@ -557,6 +578,7 @@ main(void)
 	tcase_add_test(cases, a_stopped_recording_is_an_exact_beginning);
 	tcase_add_test(cases, a_killed_program_leaves_holes);
 	tcase_add_test(cases, marks_keep_their_names);
+	tcase_add_test(cases, a_long_command_is_cut_between_characters);
 	tcase_add_test(cases, mlx_events_replace_those_of_malloc);
 	tcase_add_test(cases, a_spool_without_events_gives_no_trace);
 	tcase_add_loop_test(

@@ -86,3 +86,17 @@ mr_text_is_utf8(const char *text, size_t length)
 	}
 	return true;
 }
+
+size_t
+mr_text_mend(char *text, size_t length, bool cut)
+{
+	const size_t most = cut ? 3 : 0; /* bytes of a character that is not whole */
+
+	for (size_t lost = 0; lost <= most && lost <= length; lost++)
+		if (mr_text_is_utf8(text, length - lost))
+			return length - lost;
+	for (size_t i = 0; i < length; i++)
+		if (text[i] & 0x80)
+			text[i] = '?';
+	return length;
+}

@@ -27,4 +27,11 @@ bool mr_text_is_control(const char *text, size_t length);
 /* Whether these bytes are UTF-8 without NUL, surrogates and overlong forms. */
 bool mr_text_is_utf8(const char *text, size_t length);
 
+/*
+ * Makes UTF-8 of bytes that are to be: text that was cut loses what is left of the
+ * character at its end; what is none even so has '?' for each byte beyond ASCII.
+ * Returns the length that remains.
+ */
+size_t mr_text_mend(char *text, size_t length, bool cut);
+
 #endif

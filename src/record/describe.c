@@ -27,20 +27,17 @@ add_count(cJSON *object, const char *key, uint64_t value)
 	return !value || add_number(object, key, value);
 }
 
-/* File names and arguments are bytes; JSON is not. */
+/* File names and arguments are bytes, and long ones are cut; JSON is UTF-8. */
 static bool
 add_text(cJSON *object, const char *key, const char *text)
 {
+	size_t length = strnlen(text, MR_SPOOL_TEXT - 1);
 	char copy[MR_SPOOL_TEXT];
 
-	if (!*text)
+	if (!length)
 		return true;
-	strncpy(copy, text, sizeof(copy) - 1);
-	copy[sizeof(copy) - 1] = '\0';
-	if (!mr_text_is_utf8(copy, strlen(copy)))
-		for (char *at = copy; *at; at++)
-			if (*at & 0x80)
-				*at = '?';
+	memcpy(copy, text, length);
+	copy[mr_text_mend(copy, length, length == MR_SPOOL_TEXT - 1)] = '\0';
 	return cJSON_AddStringToObject(object, key, copy);
 }
 

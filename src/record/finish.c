@@ -161,16 +161,9 @@ static enum mr_status
 put_mark(struct finishing *finishing, struct mr_moment *moment, struct mr_event *event,
 	struct mr_error *err)
 {
-	size_t length = strlen(moment->name);
+	size_t kept = strlen(moment->name);
+	size_t length = mr_text_mend(moment->name, kept, kept == MR_MARK_MAX);
 
-	/* a name cut at its end may have lost a part of its last character */
-	while (length && length == MR_MARK_MAX && (moment->name[length - 1] & 0x80) &&
-		!mr_text_is_utf8(moment->name, length))
-		length--;
-	if (!mr_text_is_utf8(moment->name, length))
-		for (size_t i = 0; i < length; i++)
-			if (moment->name[i] & 0x80)
-				moment->name[i] = '?';
 	moment->name[length] = '\0';
 	event->op = MR_OP_MARK;
 	event->name = moment->name;
