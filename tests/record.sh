@@ -193,6 +193,16 @@ streams() {
 ok "standard input and output are the program's" streams
 ok "its exit status is the program's" record 7 -o t.mrt.gz sh -c 'exit 7'
 ok "its signal is the program's" record 143 -o t.mrt.gz sh -c 'kill $$'
+ignored_signals() {
+	for ignored in '' 'PIPE XFSZ'; do
+		(
+			[ ! "$ignored" ] || trap '' $ignored
+			grep SigIgn /proc/self/status >alone
+			balanced 0 grep SigIgn /proc/self/status >recorded
+		) && cat alone && grep -Fxf alone recorded || return
+	done
+}
+system "signals are ignored that were" ignored_signals
 ok "abort" balanced 134 "$recordee" aborts 1000
 ok "_exit" balanced 0 "$recordee" leaves 1000
 ok "descriptors that the program closes" balanced 0 "$recordee" closes 20000

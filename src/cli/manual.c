@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/manual.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -31,7 +30,5 @@ mr_manual_open(const char *command)
 	/* less then begins at the section's heading; another pager does not mind */
 	snprintf(text, sizeof(text), "%s +/^ *%s$", less ? less : "", command);
 	setenv("LESS", text, 1);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_DFL);
 	execlp("man", "man", "1", "memreplay", (char *)NULL);
 }

@@ -94,9 +94,6 @@ become(char *const *argv, const struct mr_launch_variables *variables,
 {
 	int error;
 
-	/* the program's own signals; memreplay ignores these two */
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_DFL);
 	head->pid = (int32_t)getpid();
 	if (!putenv(variables->preload) && !putenv(variables->spool))
 		execvp(argv[0], argv);
