@@ -79,7 +79,7 @@ end(void)
 	struct mr_error err;
 	struct trace trace;
 
-	if (mr_finish(spool.path, temp_path("mrt.gz"), &account, &err))
+	if (mr_finish(spool.path, temp_path("mrt.gz"), &account, NULL, &err))
 		ck_abort_msg("%s", err.text);
 	trace = read_trace(temp_path("mrt.gz"));
 	ck_assert_int_eq(trace.status, MR_END);

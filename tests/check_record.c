@@ -118,7 +118,7 @@ finish(struct mr_account *account)
 	struct trace trace;
 
 	save_spool();
-	if (mr_finish(spool.path, spool.trace, account, &err))
+	if (mr_finish(spool.path, spool.trace, account, NULL, &err))
 		ck_abort_msg("finishing failed: %s", err.text);
 	trace = read_trace(spool.trace);
 	if (trace.status != MR_END)
@@ -419,7 +419,8 @@ START_TEST(a_spool_without_events_gives_no_trace)
 	make_spool();
 	add_thread(0, 1);
 	save_spool();
-	ck_assert_int_eq(mr_finish(spool.path, spool.trace, &account, NULL), MR_END);
+	ck_assert_int_eq(
+		mr_finish(spool.path, spool.trace, &account, NULL, NULL), MR_END);
 	ck_assert_int_ne(access(spool.trace, F_OK), 0);
 	drop_spool();
 }
@@ -475,7 +476,8 @@ START_TEST(damage_is_told)
 	make_spool();
 	damages[_i].damage();
 	save_spool();
-	ck_assert_int_eq(mr_finish(spool.path, spool.trace, &account, &err), MR_EFORMAT);
+	ck_assert_int_eq(
+		mr_finish(spool.path, spool.trace, &account, NULL, &err), MR_EFORMAT);
 	ck_assert_msg(strstr(err.text, damages[_i].text), "%s: said %s", damages[_i].text,
 		err.text);
 	ck_assert_int_ne(access(spool.trace, F_OK), 0);
@@ -556,7 +558,7 @@ START_TEST(a_disk_that_is_too_slow_ends_the_recording)
 	mr_spool_close(head);
 	mr_launch_variables_fini(&variables);
 	ck_assert_int_eq(
-		mr_finish(spool_path, temp_path("mrt.gz"), &account, &err), MR_END);
+		mr_finish(spool_path, temp_path("mrt.gz"), &account, NULL, &err), MR_END);
 	ck_assert_int_eq(account.stop, MR_STOP_SLOW);
 	ck_assert_uint_eq(account.dropped, 40001);
 	unlink(spool_path);

@@ -366,10 +366,47 @@ finish_later() {
 }
 ok "--finish, after memreplay itself was killed" finish_later
 
-by_hand() {
+# run_by_hand NUMBER: a recording that waits for --finish
+run_by_hand() {
 	rm -f t.*
-	"$memreplay" record --print-env -o t.mrt.gz >variables || return
-	env $(cat variables) "$recordee" runs 1000 || return
+	"$memreplay" record --print-env -o t.mrt.gz >variables &&
+		env $(cat variables) "$recordee" runs "$1"
+}
+
+# Starts --finish, as process $id, and stops it when the trace is half written; fails if
+# it was faster.
+stop_finishing() {
+	"$memreplay" record --finish t.mrt.gz &
+	id=$!
+	turns=0
+	until [ -e t.mrt.gz ] || [ -e t.mrt.gz.$id-0.part ] || [ $turns -gt 6000 ]; do
+		sleep 0.01
+		turns=$((turns + 1))
+	done
+	kill -STOP $id
+	[ -e t.mrt.gz.$id-0.part ]
+}
+interrupted_finish() {
+	run_by_hand 500000 && cp t.mrt.gz.spool kept || return
+	tries=0
+	until stop_finishing || [ $tries -gt 9 ]; do
+		kill -CONT $id
+		wait $id
+		rm -f t.mrt.gz
+		cp kept t.mrt.gz.spool
+		tries=$((tries + 1))
+	done
+	kill -TERM $id
+	kill -CONT $id
+	wait $id
+	is $? 143 && is "$(echo t.*)" t.mrt.gz.spool &&
+		"$memreplay" record --finish t.mrt.gz && good t.mrt.gz
+}
+ok "--finish, interrupted, leaves no half a trace, and can be run again" \
+	interrupted_finish
+
+by_hand() {
+	run_by_hand 1000 || return
 	"$memreplay" record --finish t.mrt.gz && good t.mrt.gz &&
 		is "$(events t.mrt.gz | grep -c 'malloc')" 1001
 }

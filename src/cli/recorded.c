@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/units.h"
+#include "cli/interrupt.h"
 #include "cli/locate.h"
 #include "cli/message.h"
 #include "record/finish.h"
@@ -186,13 +187,16 @@ say_lacks(const char *path, const struct mr_account *account)
 static bool
 finish_one(const char *spool_path, const char *path, const char *command, bool main_one)
 {
+	const struct mr_finish_guard guard = {mr_interrupt_release, mr_interrupt_hold};
 	struct mr_account account;
 	struct mr_spool_head *head;
 	struct mr_error err;
 	enum mr_status st = mr_spool_open(&head, spool_path, &err);
 
+	mr_interrupt_hold();
 	if (!st)
-		st = mr_finish(spool_path, path, &account, &err);
+		st = mr_finish(spool_path, path, &account, &guard, &err);
+	mr_interrupt_release(NULL);
 	if (st && st != MR_END) {
 		mr_say_error(path, &err);
 		mr_say("%s: not finished: the recording is kept as %s; "

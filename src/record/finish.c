@@ -18,6 +18,7 @@ struct finishing {
 	const struct mr_spool_head *head;
 	struct mr_writer *writer;
 	struct mr_account *account;
+	const struct mr_finish_guard *guard;
 	struct mr_slots live; /* by address */
 	uint64_t *ids;        /* by slot */
 	size_t ids_capacity;
@@ -243,12 +244,17 @@ count_missing(const struct finishing *finishing)
 static enum mr_status
 put_all(struct finishing *finishing, struct mr_error *err)
 {
+	const struct mr_finish_guard *guard = finishing->guard;
 	struct mr_moment moment;
 	enum mr_status st;
 
+	if (guard)
+		guard->release(mr_writer_temporary(finishing->writer));
 	while (!(st = mr_merge_next(finishing->merge, &moment, err)) &&
 		!(st = put_moment(finishing, &moment, err)))
 		;
+	if (guard)
+		guard->hold();
 	return st == MR_END ? MR_OK : st;
 }
 
@@ -314,9 +320,9 @@ write_trace(struct finishing *finishing, const char *path, struct mr_error *err)
 
 enum mr_status
 mr_finish(const char *spool_path, const char *path, struct mr_account *account,
-	struct mr_error *err)
+	const struct mr_finish_guard *guard, struct mr_error *err)
 {
-	struct finishing finishing = {.account = account};
+	struct finishing finishing = {.account = account, .guard = guard};
 	enum mr_status st = mr_merge_open(&finishing.merge, spool_path, err);
 
 	if (st)

@@ -36,16 +36,23 @@ struct mr_account {
  */
 MR_MUST_CHECK enum mr_status mr_finish_check(const char *path, struct mr_error *err);
 
+/* For who answers signals: what is called around the time in which they may come. */
+struct mr_finish_guard {
+	void (*release)(const char *temporary); /* the trace's name so far, or NULL */
+	void (*hold)(void);                     /* before it is renamed or removed */
+};
+
 /*
  * Writes the spool at spool_path, which no process may be writing any more, as
  * a trace to path, in the format that its name ends in or else the binary one,
- * and tells in *account what is in it. The spool stays.
+ * and tells in *account what is in it. The spool stays. The guard can be NULL.
  *   MR_END      it has no event, and no trace is written
  *   MR_EIO, MR_ENOMEM
  *   MR_EINVAL   the format of its name can only be read
  *   MR_EFORMAT  it is no spool, or damaged
  */
 MR_MUST_CHECK enum mr_status mr_finish(const char *spool_path, const char *path,
-	struct mr_account *account, struct mr_error *err);
+	struct mr_account *account, const struct mr_finish_guard *guard,
+	struct mr_error *err);
 
 #endif
