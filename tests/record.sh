@@ -430,6 +430,16 @@ to_stdout() {
 		! ls ran && ! ls ./-
 }
 ok "nor is it with standard output as the trace" to_stdout
+# no room for the trace's temporary name, or for a child's; and just enough
+long_name() {
+	long=$(printf '%0240d' 0)
+	for name in "${long}0" "${long}0123456789"; do
+		record 2 -o "$name" touch ran && said '240 bytes are' || return
+	done
+	record 2 -f -o "$long" touch ran && said '230 bytes are' && ! ls ran &&
+		! ls ./*.spool && record 0 -o "$long" "$recordee" runs 10 && good "$long"
+}
+ok "an output whose name is too long: nothing is run" long_name
 not_a_spool() {
 	echo no >t.mrt.gz.spool
 	"$memreplay" record --finish t.mrt.gz 2>said

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,13 +103,28 @@ fill_head(struct mr_spool_head *head, const struct mr_record_options *options, i
 	memcpy(head->magic, MR_SPOOL_MAGIC, sizeof(head->magic));
 }
 
+/* How long a trace's name may be, for all that is put behind it until the end. */
+static size_t
+longest_name(bool follow_children)
+{
+	size_t longest = NAME_MAX - strlen(".4194304-0.part"); /* the largest pid */
+
+	return follow_children ? longest - strlen(".4194304-9") : longest;
+}
+
 enum mr_status
 mr_spool_create(struct mr_spool_head **out, const char *spool_path,
 	const struct mr_record_options *options, struct mr_error *err)
 {
+	const size_t longest = longest_name(options->follow_children);
 	enum mr_status st;
 	int fd, error;
 
+	if (strlen(base_of(spool_path)) - SUFFIX_LENGTH > longest)
+		return mr_fail(err, MR_EINVAL,
+			"the name is too long: %zu bytes are the most, as the files "
+			"beside the trace have longer ones",
+			longest);
 	fd = open(spool_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 && errno == EEXIST)
 		return mr_fail(err, MR_EIO,

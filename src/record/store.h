@@ -36,7 +36,8 @@ MR_MUST_CHECK enum mr_status mr_spool_path(
 
 /*
  * Makes a spool and maps its head, shared, for as long as this process lives.
- *   MR_EIO  it exists already, or cannot be made
+ *   MR_EIO     it exists already, or cannot be made
+ *   MR_EINVAL  the name is too long for the files that will be beside it
  */
 MR_MUST_CHECK enum mr_status mr_spool_create(struct mr_spool_head **out,
 	const char *spool_path, const struct mr_record_options *options,
