@@ -5,6 +5,7 @@
 # block unknown, and if no address was handed out twice. TAP.
 
 . "${top_srcdir:=.}/tests/recording.sh"
+recorder=$top_builddir/.libs/memreplay-record.so
 trap 'umount "$work/disk" 2>/dev/null; rm -rf "$work"' EXIT
 
 # One line an event: what was asked for.
@@ -44,7 +45,7 @@ ok "16 threads that pass blocks to each other" threads
 
 # what one thread frees is handed to the next before free() returns
 hand_in_hand() {
-	balanced 0 env LD_PRELOAD="$top_builddir/.libs/memreplay-record.so:$handing" \
+	balanced 0 env LD_PRELOAD="$recorder:$handing" \
 		"$recordee" hands 5000 && is "$(number t.mrt.gz threads)" 5 &&
 		is "$(events t.mrt.gz | grep -cx 'malloc 64')" 20000 &&
 		zcat t.mrt.gz | head -c 2000 | grep -a '"allocator":"[^"]*handing'
@@ -268,6 +269,38 @@ own_malloc() {
 		said 'brings its own malloc' && said own_malloc && ! ls t.mrt.gz*
 }
 ok "a program with a malloc of its own" own_malloc
+# Allocators whose operator new calls no malloc: of C++ there is nothing to see, but said
+# so; and nothing is said of C, though it loads the same library.
+own_operators() {
+	record 0 -o t.mrt.gz env LD_PRELOAD="$recorder:$1" "$recordee" runs 100 &&
+		! said 'operator new' &&
+		record 0 -o t.mrt.gz env LD_PRELOAD="$recorder:$1" ./operators &&
+		said "operator new was not recorded: .*${1##*/}"
+}
+runtime() {
+	balanced 0 ./operators && ! said 'operator new' &&
+		is "$(events t.mrt.gz | grep -cx 'malloc 77')" 100
+}
+cat >operators.cc <<'EOF'
+int main()
+{
+	for (int i = 0; i < 100; i++)
+		delete[] new char[77];
+}
+EOF
+if $CXX -O0 -o operators operators.cc 2>/dev/null; then
+	ok "a program in C++" runtime
+else
+	skip "a program in C++" "there is no compiler for it"
+fi
+for name in libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4; do
+	library=$($CC -print-file-name=$name)
+	if [ -e "$library" ] && [ -e operators ]; then
+		ok "operators of $name, not recorded" own_operators "$library"
+	else
+		skip "operators of $name" "it is not installed"
+	fi
+done
 no_mlx() {
 	record 1 -o t.mrt.gz --layer=mlx "$recordee" runs 10 && said 'libmlx' &&
 		! ls t.mrt.gz*

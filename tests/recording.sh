@@ -6,7 +6,7 @@
 # unknown, and if no address was handed out twice: the end mark counts both.
 
 . "${top_srcdir:=.}/tests/tap.sh"
-: "${top_builddir:=.}" "${CC:=cc}"
+: "${top_builddir:=.}" "${CC:=cc}" "${CXX:=c++}"
 top_builddir=$(cd "$top_builddir" && pwd)
 memreplay=$top_builddir/memreplay
 recordee=$top_builddir/tests/recordee

@@ -210,6 +210,10 @@ finish_one(const char *spool_path, const char *path, const char *command, bool m
 	} else if (main_one || head->stop) {
 		say_nothing_recorded(path, command, head);
 	}
+	if (head->own_operators && head->recorded_layer == MR_LAYER_MALLOC)
+		mr_say("%s: what C++ asked of operator new was not recorded: %s has its "
+		       "own, beside malloc",
+			path, head->allocator);
 	if (head->other_processes)
 		mr_say("%s: %s", path,
 			head->follow_children

@@ -160,6 +160,7 @@ struct mr_spool_head {
 	char own_malloc[MR_SPOOL_TEXT]; /* the file that brings its own malloc */
 	char allocator[MR_SPOOL_TEXT];  /* the file whose malloc was recorded */
 	char command[MR_SPOOL_TEXT];    /* arguments, parted by NUL */
+	uint32_t own_operators; /* C++ uses that file's new and delete, not recorded */
 
 	alignas(128) _Atomic uint64_t seq; /* the next event's number */
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "record/preload/asks.h"
 #include "record/preload/lane.h"
 #include "record/preload/mlx.h"
 #include "record/preload/real.h"
@@ -246,6 +247,16 @@ copy_text(char to[MR_SPOOL_TEXT], const char *from)
 /* Its own name, that no definition of malloc elsewhere can take over. */
 extern __typeof(malloc) mr_own_malloc __attribute__((alias("malloc"))) COPY(malloc);
 
+/* At the start, and again at the end: what is in C++ may be loaded on the way. */
+static void
+note_operators(struct mr_spool_head *head)
+{
+	void *real;
+
+	memcpy(&real, &mr_real.malloc, sizeof(real));
+	head->own_operators = mr_asks_for_operators(real);
+}
+
 /* Notes whose malloc is called by the program, and whose by the recorder. */
 static void
 note_allocator(struct mr_spool_head *head)
@@ -273,6 +284,7 @@ start(void)
 	if (atomic_load(&mr_state.mode) != MR_MODE_ON)
 		return;
 	note_allocator(mr_process.head);
+	note_operators(mr_process.head);
 	mr_mlx_look();
 }
 
@@ -283,6 +295,7 @@ stop(void)
 
 	if (mode != MR_MODE_ON && mode != MR_MODE_COUNT)
 		return;
+	note_operators(mr_process.head);
 	mr_process.head->end = mr_clock_instant(mr_process.has_tsc);
 	mr_process.head->ended = 1;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Finding libmlx in a process, and what it calls through the dynamic linker. */
+/* Finding libmlx in a process. */
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
 
+#include "record/preload/asks.h"
 #include "record/preload/lane.h"
 #include "record/preload/mlx.h"
 
@@ -27,54 +28,6 @@ is_mlx(struct dl_phdr_info *info, size_t size, void *context)
 	strcpy(search->path, path);
 	search->found = true;
 	return 1;
-}
-
-/* Whether a table of relocations has one for the symbol. */
-static bool
-relocates(const ElfW(Rela) * table, size_t bytes, const ElfW(Sym) * symbols,
-	const char *strings, const char *symbol)
-{
-	for (size_t i = 0; table && i < bytes / sizeof(*table); i++) {
-		size_t index = sizeof(void *) == 8 ? ELF64_R_SYM(table[i].r_info)
-						   : ELF32_R_SYM(table[i].r_info);
-
-		if (index && !strcmp(strings + symbols[index].st_name, symbol))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Whether the object asks the dynamic linker who defines the symbol. One that
- * was bound to itself when it was linked (-Bsymbolic and the like) does not.
- */
-static bool
-asks_for(const struct link_map *map, const char *symbol)
-{
-	const ElfW(Rela) *calls = NULL, *data = NULL;
-	const ElfW(Sym) *symbols = NULL;
-	const char *strings = NULL;
-	size_t call_bytes = 0, data_bytes = 0;
-
-	for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
-		void *address = (void *)entry->d_un.d_ptr;
-
-		if (entry->d_tag == DT_JMPREL)
-			calls = address;
-		else if (entry->d_tag == DT_PLTRELSZ)
-			call_bytes = entry->d_un.d_val;
-		else if (entry->d_tag == DT_RELA)
-			data = address;
-		else if (entry->d_tag == DT_RELASZ)
-			data_bytes = entry->d_un.d_val;
-		else if (entry->d_tag == DT_SYMTAB)
-			symbols = address;
-		else if (entry->d_tag == DT_STRTAB)
-			strings = address;
-	}
-	return symbols && strings &&
-		(relocates(calls, call_bytes, symbols, strings, symbol) ||
-			relocates(data, data_bytes, symbols, strings, symbol));
 }
 
 /* ISO C has no conversion from an object pointer to a function pointer. */
@@ -171,7 +124,7 @@ mr_mlx_find(struct mr_mlx *out)
 		(void)dlerror(); /* not the program's business */
 		return false;
 	}
-	out->allocator_is_hooked = asks_for(map, MR_MLX_ALLOCATOR);
-	out->streams_are_hooked = asks_for(map, MR_MLX_GET_STREAMS);
+	out->allocator_is_hooked = mr_asks_for(map->l_ld, MR_MLX_ALLOCATOR);
+	out->streams_are_hooked = mr_asks_for(map->l_ld, MR_MLX_GET_STREAMS);
 	return true;
 }

@@ -206,6 +206,7 @@ begin(struct mr_spool_head *head, int fd)
 	atomic_store(&head->foreign, 0);
 	head->own_malloc[0] = '\0';
 	head->allocator[0] = '\0';
+	head->own_operators = 0;
 	memset(head->command, 0, sizeof(head->command)); /* an exec leaves a longer one */
 	read_small("/proc/self/cmdline", head->command, sizeof(head->command));
 	atomic_store(&head->seq, 0);
