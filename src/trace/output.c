@@ -153,6 +153,25 @@ open_temp(struct mr_output *out, struct mr_error *err)
 	return mr_fail_errno(err, errno, "cannot create");
 }
 
+/*
+ * Whichever descriptor of the process, or -1, path names or goes to: to replace
+ * what a shell appends to would lose what it holds.
+ */
+static int
+find_descriptor(const char *path, const struct stat *about)
+{
+	int fds[] = {STDOUT_FILENO, STDERR_FILENO, -1};
+	struct stat other;
+
+	if (sscanf(path, "/dev/fd/%d", &fds[2]) < 1)
+		sscanf(path, "/proc/self/fd/%d", &fds[2]);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (!fstat(fds[i], &other) && other.st_dev == about->st_dev &&
+			other.st_ino == about->st_ino)
+			return fds[i];
+	return -1;
+}
+
 static enum mr_status
 open_target(struct mr_output *out, const char *path, struct mr_error *err)
 {
@@ -164,6 +183,8 @@ open_target(struct mr_output *out, const char *path, struct mr_error *err)
 		return MR_OK;
 	}
 	exists = !stat(path, &about);
+	if (exists && (out->fd = find_descriptor(path, &about)) >= 0)
+		return MR_OK;
 	/* the file a link points to is what is replaced, not the link */
 	out->path = exists ? realpath(path, NULL) : strdup(path);
 	if (!out->path)

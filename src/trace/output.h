@@ -6,8 +6,9 @@
  * A file being written, gzipped or not, that takes its name only when it is
  * complete. The same bytes in give the same bytes out.
  *
- * A path that names something else than a regular file (a device, a pipe) is
- * written in place. After a failure every further call fails the same way.
+ * A path that names something else than a regular file (a device, a pipe), or what
+ * a descriptor of the process is open for (/dev/stdout), is written in place. After
+ * a failure every further call fails the same way.
  */
 
 #include <stdbool.h>

@@ -54,6 +54,20 @@ $ memreplay convert --to=jsonl small.jsonl /dev/full
 ! memreplay: /dev/full: cannot write: No space left on device
 ? 1
 
+# a file that the shell appends to, by a name of its descriptor
+$ for name in /dev/stdout /dev/fd/1 /proc/self/fd/1; do echo old >log; memreplay convert --to=jsonl small.jsonl $name >>log 2>/dev/null; (echo old; cat small.jsonl) | cmp - log; done; rm log
+$ for name in /dev/stderr /dev/fd/2; do echo old >log; memreplay convert --to=jsonl small.jsonl $name 2>>log; sed -n "1p;\$p" log; grep -c op log; done; rm log
+old
+~ : 19 events written
+19
+old
+~ : 19 events written
+19
+$ echo old >log; memreplay convert --to=jsonl small.jsonl /dev/fd/3 3>>log 2>/dev/null; (echo old; cat small.jsonl) | cmp - log; rm log
+$ echo old >log; memreplay report small.jsonl -o /dev/stdout >>log; sed -n 1p log; grep -c "</html>" log; rm log
+old
+1
+
 # a pipe as input, and as output
 $ mkfifo in out; cat small.jsonl >in & cat out >got.jsonl & memreplay convert --to=jsonl in out; wait; rm in out; grep -c op got.jsonl
 19
