@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,71 @@ START_TEST(links_are_followed)
 	ck_assert(S_ISREG(about.st_mode) && about.st_size > 3);
 	unlink(target);
 	unlink(link);
+}
+END_TEST
+
+static void
+assert_type(const char *path, mode_t type)
+{
+	struct stat about;
+
+	ck_assert_int_eq(lstat(path, &about), 0);
+	ck_assert_msg((about.st_mode & S_IFMT) == type, "%s: %o", path, about.st_mode);
+}
+
+/* A link to a file that there is not yet stays one too, in whichever folder it is. */
+START_TEST(dangling_links_are_followed)
+{
+	char target[PATH_MAX], link[100], here[PATH_MAX - 100];
+	const char *folder = temp_path(".folder"), *outer = temp_path(".outer.mrt");
+
+	ck_assert_int_eq(mkdir(folder, 0700), 0);
+	ck_assert_ptr_nonnull(getcwd(here, sizeof(here)));
+	snprintf(target, sizeof(target), "%s/%s/new.mrt", here, folder);
+	snprintf(link, sizeof(link), "%s/link.mrt", folder);
+	ck_assert_int_eq(symlink(_i ? "new.mrt" : target, link), 0);
+	ck_assert_int_eq(symlink(link, outer), 0);
+	write_trace(outer, "{}", &clear, 1);
+	assert_type(outer, S_IFLNK);
+	assert_type(link, S_IFLNK);
+	assert_type(target, S_IFREG);
+	unlink(target);
+	unlink(link);
+	unlink(outer);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
+START_TEST(circular_links_are_refused)
+{
+	const char *link = temp_path(".link.mrt");
+	struct mr_error err = {.text = ""};
+	struct mr_writer *writer;
+
+	ck_assert_int_eq(symlink(link, link), 0);
+	ck_assert_int_eq(mr_writer_open(&writer, link, NULL, "{}", &err), MR_EIO);
+	ck_assert_msg(strstr(err.text, "cannot create: Too many"), "%s", err.text);
+	assert_type(link, S_IFLNK);
+	unlink(link);
+}
+END_TEST
+
+/* Who may read a file is not changed by writing it anew. */
+START_TEST(modes_are_kept)
+{
+	static const mode_t modes[] = {0600, 0666, 0444};
+	const char *path = temp_path(".mrt");
+	mode_t mask = umask(022);
+	struct stat about;
+
+	save_file(path, "old", 3);
+	ck_assert_int_eq(chmod(path, modes[_i]), 0);
+	write_trace(path, "{}", &clear, 1);
+	umask(mask);
+	ck_assert_int_eq(stat(path, &about), 0);
+	ck_assert_int_gt(about.st_size, 3);
+	ck_assert_uint_eq(about.st_mode & 07777, modes[_i]);
+	unlink(path);
 }
 END_TEST
 
@@ -303,6 +369,9 @@ main(void)
 		tcase, bad_events_are_refused, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tcase, names_appear_when_files_are_whole);
 	tcase_add_test(tcase, links_are_followed);
+	tcase_add_loop_test(tcase, dangling_links_are_followed, 0, 2);
+	tcase_add_test(tcase, circular_links_are_refused);
+	tcase_add_loop_test(tcase, modes_are_kept, 0, 3);
 	tcase_add_loop_test(tcase, full_disks_are_reported, 0, 4);
 	tcase_add_test(tcase, trailers_must_be_objects);
 	tcase_add_test(tcase, lenient_readers_count);

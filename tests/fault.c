@@ -413,9 +413,9 @@ FILE_HOOK(int, stat, (const char *path, struct stat *out), (path, out), FAULT_NA
 FILE_HOOK(int, fstat, (int fd, struct stat *out), (fd, out), FAULT_NAME, -1, fails)
 FILE_HOOK(int, fstatvfs, (int fd, struct statvfs *out), (fd, out), FAULT_NAME, -1, fails)
 HOOK(int, access, (const char *path, int mode), (path, mode), FAULT_NAME, -1, fails)
+HOOK(int, fchmod, (int fd, mode_t mode), (fd, mode), FAULT_NAME, -1, fails)
 HOOK(int, rename, (const char *from, const char *to), (from, to), FAULT_NAME, -1, fails)
-HOOK(char *, realpath, (const char *path, char *out), (path, out), FAULT_NAME, NULL,
-	fails)
+HOOK(char *, realpath, (const char *path, char *to), (path, to), FAULT_NAME, NULL, fails)
 HOOK(ssize_t, readlink, (const char *path, char *out, size_t size), (path, out, size),
 	FAULT_NAME, -1, fails)
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,9 +131,9 @@ mr_output_end_member(struct mr_output *out, struct mr_error *err)
 	return report(out, err);
 }
 
-/* Opens a new file beside path, under a name that nobody has. */
+/* Opens a new file beside path, with this mode, under a name that nobody has. */
 static enum mr_status
-open_temp(struct mr_output *out, struct mr_error *err)
+open_temp(struct mr_output *out, mode_t mode, struct mr_error *err)
 {
 	size_t size = strlen(out->path) + 48;
 
@@ -142,7 +143,7 @@ open_temp(struct mr_output *out, struct mr_error *err)
 	out->own_fd = true;
 	for (int i = 0; i < TEMP_TRIES; i++) {
 		snprintf(out->temp, size, "%s.%ld-%d.part", out->path, (long)getpid(), i);
-		out->fd = open(out->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		out->fd = open(out->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 		if (out->fd >= 0)
 			return MR_OK;
 		if (errno != EEXIST)
@@ -151,6 +152,38 @@ open_temp(struct mr_output *out, struct mr_error *err)
 	free(out->temp);
 	out->temp = NULL;
 	return mr_fail_errno(err, errno, "cannot create");
+}
+
+/* Opens what replaces a file, with its mode, whatever the umask takes away. */
+static enum mr_status
+open_replacement(struct mr_output *out, mode_t mode, struct mr_error *err)
+{
+	enum mr_status st = open_temp(out, mode, err);
+
+	if (!st && fchmod(out->fd, mode))
+		st = mr_fail_errno(err, errno, "cannot create");
+	return st;
+}
+
+/*
+ * Follows links to a file that there is not, so that it comes to be there; to
+ * others there is realpath(). NULL, with errno: failed.
+ */
+static char *
+follow_links(const char *path)
+{
+	char target[PATH_MAX], *now = strdup(path), *next;
+	ssize_t length;
+
+	while (now && (length = readlink(now, target, sizeof(target))) > 0) {
+		const char *slash = target[0] == '/' ? NULL : strrchr(now, '/');
+		int folder = slash ? (int)(slash + 1 - now) : 0;
+		int made = asprintf(&next, "%.*s%.*s", folder, now, (int)length, target);
+
+		free(now);
+		now = made < 0 ? NULL : next;
+	}
+	return now;
 }
 
 /*
@@ -185,12 +218,16 @@ open_target(struct mr_output *out, const char *path, struct mr_error *err)
 	exists = !stat(path, &about);
 	if (exists && (out->fd = find_descriptor(path, &about)) >= 0)
 		return MR_OK;
+	if (!exists && errno != ENOENT)
+		return mr_fail_errno(err, errno, "cannot create");
 	/* the file a link points to is what is replaced, not the link */
-	out->path = exists ? realpath(path, NULL) : strdup(path);
+	out->path = exists ? realpath(path, NULL) : follow_links(path);
 	if (!out->path)
 		return mr_fail_errno(err, errno, "cannot create");
-	if (!exists || S_ISREG(about.st_mode))
-		return open_temp(out, err);
+	if (!exists)
+		return open_temp(out, 0666, err);
+	if (S_ISREG(about.st_mode))
+		return open_replacement(out, about.st_mode & 0777, err);
 	out->own_fd = true;
 	out->fd = open(path, O_WRONLY | O_CLOEXEC);
 	return out->fd >= 0 ? MR_OK : mr_fail_errno(err, errno, "cannot create");
