@@ -147,6 +147,7 @@ static const struct {
 	{"good-logalloc-munged-events.jsonl", "good-logalloc-munged.log"},
 	{"good-mtrace-events.jsonl", "good-mtrace.mtrace"},
 	{"good-rmm-csv-events.jsonl", "good-rmm-csv.csv"},
+	{"good-rmm-csv-late-events.jsonl", "good-rmm-csv-late.csv"},
 	{"good-rmm-csv-midnight-events.jsonl", "good-rmm-csv-midnight.csv"},
 	{"good-rmm-csv-old-events.jsonl", "good-rmm-csv-old.csv"},
 };

@@ -59,6 +59,14 @@ def rmm():
         row("00:00:00.000000", "free", "0x10", 8, 0))
     events("good-rmm-csv-midnight-events.jsonl",
            malloc(1, 8, t=0, tid=7, stream=0), free(1, t=1000, tid=7))
+    put("good-rmm-csv-late.csv", header,
+        row("23:59:59.999998", "allocate", "0x10", 8, 0),
+        row("00:00:00.000001", "allocate", "0x20", 8, 0, thread=8),
+        row("23:59:59.999999", "free", "0x10", 8, 0),
+        row("00:00:00.000004", "free", "0x20", 8, 0, thread=8))
+    events("good-rmm-csv-late-events.jsonl",
+           malloc(1, 8, t=0, tid=7, stream=0), malloc(2, 8, t=3000, tid=8, stream=0),
+           free(1, t=3000, tid=7), free(2, t=6000, tid=8))
     put("good-rmm-csv-old.csv", header,
         row("10:21:33:000005", "allocate", "0x10", 8, 0),
         row("10:21:33:7", "free", "0x10", 8, 0))

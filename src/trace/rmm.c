@@ -21,12 +21,13 @@
 #include "trace/import.h"
 #include "trace/lines.h"
 
-#define HEADER "Thread,Time,Action,Pointer,Size,Stream"
-#define DAY_NS UINT64_C(86400000000000)
+#define HEADER  "Thread,Time,Action,Pointer,Size,Stream"
+#define DAY_NS  UINT64_C(86400000000000)
+#define HOUR_NS UINT64_C(3600000000000)
 
 struct rmm {
 	struct mr_lines lines;
-	uint64_t day_ns; /* begin of the day, counted from the first */
+	uint64_t day_ns; /* begin of the day; of the first, one day */
 	uint64_t last_ns;
 	struct mr_slots streams; /* handles, numbered as they come up */
 	bool has_streams;
@@ -103,14 +104,23 @@ take_record(struct mr_line *line, struct record *record)
 		take_handle(line, &record->stream) && mr_line_done(line);
 }
 
-/* Midnight is where the time goes back by more than half a day. */
+/*
+ * Midnight is where the time goes back by more than half a day. Threads may log out
+ * of order: a line behind it that is less than an hour older is of the day before.
+ */
 static void
 set_time(struct rmm *rmm, uint64_t ns)
 {
-	if (ns + DAY_NS / 2 < rmm->last_ns)
-		rmm->day_ns += DAY_NS;
-	rmm->last_ns = ns;
-	mr_import_time(&rmm->lines.import, rmm->day_ns + ns);
+	uint64_t day_ns = rmm->day_ns;
+
+	if (ns > rmm->last_ns + DAY_NS - HOUR_NS) {
+		day_ns -= DAY_NS;
+	} else {
+		if (ns + DAY_NS / 2 < rmm->last_ns)
+			day_ns = rmm->day_ns += DAY_NS;
+		rmm->last_ns = ns;
+	}
+	mr_import_time(&rmm->lines.import, day_ns + ns);
 }
 
 static enum mr_status
@@ -204,6 +214,7 @@ open_rmm(struct mr_source *source, struct mr_error *err)
 	if (st)
 		return st;
 	rmm->has_streams = true;
+	rmm->day_ns = DAY_NS; /* there may be lines of the day before the first */
 	/* the default stream is 0 */
 	return mr_slots_add(&rmm->streams, &first, 0, err);
 }
