@@ -122,9 +122,12 @@ get_text(struct mr_event *event, const cJSON *item, const struct mr_object *obje
 
 	if (!cJSON_IsString(item))
 		return mr_fail(err, MR_EFORMAT, "\"%s\" is not a string", item->string);
+	/* where the key itself is escaped, a NUL anywhere */
+	if (!mr_member_find(object->text, object->length, item->string, &raw))
+		raw = (struct mr_member){
+			.value = object->text, .value_length = object->length};
 	/* cJSON ends the string there and says nothing */
-	if (mr_member_find(object->text, object->length, item->string, &raw) &&
-		escapes_nul(&raw))
+	if (escapes_nul(&raw))
 		return mr_fail(err, MR_EFORMAT, "\"%s\" holds a NUL", item->string);
 	event->name = item->valuestring;
 	event->name_length = strlen(item->valuestring);
