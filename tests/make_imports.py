@@ -237,6 +237,20 @@ def zstd():
             f.write(data)
 
 
+def byte_order_marks():
+    mark = "\ufeff"
+    put("good-byte-order-mark-rmm.csv", mark + "Thread,Time,Action,Pointer,Size,Stream",
+        "7,10:21:33.1,allocate,0x10,8,0")
+    put("good-byte-order-mark-intervals.csv", mark + "id,lower,upper,size", "1,0,5,10")
+    put("good-byte-order-mark-mtrace.mtrace.gz", mark + "= Start", "@ ./a:[0x1] + 0x10 0x5")
+    put("good-byte-order-mark-kineto.json", mark + json.dumps(
+        {"schemaVersion": 1, "traceEvents": [
+            {"ph": "i", "name": "[memory]", "ts": 1, "args": {
+                "Device Type": 0, "Device Id": -1, "Addr": 16, "Bytes": 8}}]}))
+    put("bad-byte-order-mark-alone.csv", mark, last="")
+    put("bad-byte-order-mark-twice.csv", mark + mark + "id,lower,upper,size", "1,0,5,10")
+
+
 if __name__ == "__main__":
     os.makedirs(FOLDER, exist_ok=True)
     rmm()
@@ -245,3 +259,4 @@ if __name__ == "__main__":
     heaptrack()
     intervals()
     zstd()
+    byte_order_marks()

@@ -40,7 +40,7 @@ struct json {
 static bool
 probe(const unsigned char *data, size_t length)
 {
-	size_t at = length >= 3 && !memcmp(data, "\xef\xbb\xbf", 3) ? 3 : 0;
+	size_t at = 0;
 
 	while (at < length && mr_json_space((char)data[at]))
 		at++;
@@ -143,9 +143,6 @@ static enum mr_status
 open_json(struct mr_source *source, struct mr_error *err)
 {
 	struct json *json = calloc(1, sizeof(*json));
-	const unsigned char *data;
-	size_t length;
-	enum mr_status st;
 
 	if (!json)
 		return mr_fail_memory(err);
@@ -153,11 +150,6 @@ open_json(struct mr_source *source, struct mr_error *err)
 	source->place = MR_PLACE_LINE;
 	source->events = &json->event;
 	json->walk = (struct mr_jsonwalk){source->input, 1};
-	st = mr_input_peek(source->input, 3, &data, &length, err);
-	if (st)
-		return st;
-	if (length >= 3 && !memcmp(data, "\xef\xbb\xbf", 3))
-		mr_input_skip(source->input, 3);
 	return open_header(source, err);
 }
 

@@ -10,7 +10,8 @@
 #include "trace/format.h"
 #include "trace/import.h"
 
-#define PROBE_SIZE 512 /* bytes from which a format is recognised */
+#define PROBE_SIZE 512            /* bytes from which a format is recognised */
+#define BOM        "\xef\xbb\xbf" /* the byte order mark that some editors put first */
 
 struct mr_reader {
 	const struct mr_reading *reading;
@@ -56,8 +57,13 @@ find_format(struct mr_reader *reader, const char *from, struct mr_error *err)
 	if (length == 0)
 		return mr_fail(err, MR_EFORMAT, "the file is empty");
 	/* a defect behind the first bytes is for the format to meet */
-	if (!from && mr_input_peek(input, PROBE_SIZE, &data, &length, NULL))
+	if (mr_input_peek(input, PROBE_SIZE, &data, &length, NULL))
 		st = mr_input_peek(input, 1, &data, &length, err);
+	if (!st && length >= strlen(BOM) && !memcmp(data, BOM, strlen(BOM))) {
+		mr_input_skip(input, strlen(BOM));
+		data += strlen(BOM);
+		length -= strlen(BOM);
+	}
 	if (!st && !from && !mr_format_by_content(&row, data, length))
 		return mr_fail(err, MR_EFORMAT, "no known format begins like this");
 	if (!st)

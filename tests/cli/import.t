@@ -58,3 +58,7 @@ $ for d in 0 1; do printf ',{"name":"[memory]","ts":5,"args":{"Device Type":%d,"
 $ printf '[{"name":"[memory]","ts":5,"args":{"Device Type":0,"Device Id":-1,"Bytes":8,"Addr":1}}]' | memreplay info --device=cuda:1 -
 ! memreplay: standard input: no events of a device "cuda:1"; there are some of: cpu
 ? 2
+
+# a byte order mark, where the format is named
+$ printf "\357\273\277id,lower,upper,size\n1,0,5,10\n" | memreplay convert --from=intervals --to=jsonl - - 2>/dev/null | grep -c op
+2
