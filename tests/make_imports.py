@@ -225,10 +225,15 @@ def zstd():
         head = 1 | kind << 1 | length << 3
         return b"\x28\xb5\x2f\xfd\x20" + bytes([len(data)]) + head.to_bytes(3, "little") + data
 
+    def skipped(length):
+        return b"\x5a\x2a\x4d\x18" + length.to_bytes(4, "little") + bytes(length)
+
     text = b"v 10400 3\n+ 10 1 5555\n- 5555\n"
     for name, data in (
             ("good-zstd.txt.zst", frame(text)),
             ("good-zstd-two-frames.txt.zst", frame(text[:13]) + frame(text[13:])),
+            ("good-zstd-skipped.txt.zst", skipped(5) + frame(text) + skipped(0)),
+            ("bad-zstd-skipped-cut.txt.zst", skipped(5)[:-1]),
             ("bad-zstd-cut.txt.zst", frame(text)[:-5]),
             ("bad-zstd-magic-only.txt.zst", frame(text)[:4]),
             ("bad-zstd-block.txt.zst", frame(text, kind=3)),

@@ -49,6 +49,14 @@ start_zstd(struct mr_inflow *flow, struct mr_error *err)
 #endif
 }
 
+/* A frame of data, or one to skip, as pzstd puts before each. */
+static bool
+is_zstd(const unsigned char magic[MAGIC_SIZE])
+{
+	return !memcmp(magic, "\x28\xb5\x2f\xfd", MAGIC_SIZE) ||
+		(magic[0] >> 4 == 5 && !memcmp(magic + 1, "\x2a\x4d\x18", 3));
+}
+
 /* Reads the first bytes, from which a packed file can be told. */
 static enum mr_status
 read_first(struct mr_inflow *flow, struct mr_error *err)
@@ -72,7 +80,7 @@ read_first(struct mr_inflow *flow, struct mr_error *err)
 	}
 	flow->z.next_in = flow->packed;
 	flow->z.avail_in = (uInt)have;
-	if (have >= MAGIC_SIZE && !memcmp(flow->packed, "\x28\xb5\x2f\xfd", MAGIC_SIZE))
+	if (have >= MAGIC_SIZE && is_zstd(flow->packed))
 		return start_zstd(flow, err);
 	return MR_OK;
 }
