@@ -150,16 +150,26 @@ more_packed(struct mr_inflow *flow, struct mr_error *err)
 			   : "truncated: the zstd data end in the middle");
 }
 
-/* Makes sure that inflate has input and stands inside a member. */
+/*
+ * Makes sure that inflate has input and stands inside a member. Zeros up to the end,
+ * as tapes and disks fill up their last block, gzip(1) ignores too.
+ */
 static enum mr_status
 next_packed(struct mr_inflow *flow, struct mr_error *err)
 {
 	enum mr_status st = more_packed(flow, err);
+	bool padded = false;
 
+	while (!st && !flow->in_member && flow->z.next_in[0] == 0) {
+		padded = true;
+		flow->z.next_in++;
+		flow->z.avail_in--;
+		st = more_packed(flow, err);
+	}
 	if (st)
 		return st;
 	if (!flow->in_member) {
-		if (flow->z.next_in[0] != 0x1f)
+		if (padded || flow->z.next_in[0] != 0x1f)
 			return defect(flow, err, "trailing garbage after the gzip data");
 		inflateReset(&flow->z);
 		flow->in_member = true;
