@@ -105,6 +105,24 @@ START_TEST(available_memory_heeds_control_groups)
 }
 END_TEST
 
+/* A user may be in so many groups that their line is longer than all others. */
+START_TEST(long_lines_are_passed_over)
+{
+	char root[] = "/tmp/check_replay.XXXXXX", command[64], text[20000];
+	const struct file file = {"proc/meminfo", text};
+	uint64_t found = 1;
+
+	snprintf(
+		text, sizeof(text), "Uid: 0\nGroups:%15000d\nMemAvailable: 8000 kB\n", 5);
+	ck_assert_ptr_nonnull(mkdtemp(root));
+	write_file(root, &file);
+	ck_assert(!mr_memory_available_below(&found, root, NULL));
+	ck_assert_uint_eq(found, 8000 * 1024);
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	ck_assert(!system(command));
+}
+END_TEST
+
 START_TEST(unknown_memory_is_said)
 {
 	struct mr_error err;
@@ -199,6 +217,7 @@ main(void)
 		(int)(sizeof(machines) / sizeof(machines[0])));
 	tcase_add_loop_test(tests, need_is_the_larger_of_the_peaks, 0,
 		(int)(sizeof(needs) / sizeof(needs[0])));
+	tcase_add_test(tests, long_lines_are_passed_over);
 	tcase_add_test(tests, unknown_memory_is_said);
 	tcase_add_test(tests, resident_peak_starts_anew);
 	suite_add_tcase(suite, tests);

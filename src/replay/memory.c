@@ -13,10 +13,11 @@
 #include "base/error.h"
 #include "memreplay/replay.h"
 
-/* Holds any file read here: their lines number fifty or so. */
+/* Holds any file read here, fifty lines or so, but for a user's many groups. */
 #define FILE_BYTES 8192
 #define PATH_BYTES 4096
 
+/* Of a line that the text has no room for, the beginning is left out. */
 static bool
 read_file(char text[FILE_BYTES], const char *path)
 {
@@ -29,7 +30,10 @@ read_file(char text[FILE_BYTES], const char *path)
 	do {
 		got = read(fd, text + length, FILE_BYTES - 1 - length);
 		length += got > 0 ? (size_t)got : 0;
-	} while ((got > 0 && length < FILE_BYTES - 1) || (got < 0 && errno == EINTR));
+		if (length == FILE_BYTES - 1)
+			while (length && text[length - 1] != '\n')
+				length--;
+	} while (got > 0 || (got < 0 && errno == EINTR));
 	close(fd);
 	text[length] = '\0';
 	return got >= 0 && length > 0;
