@@ -264,8 +264,8 @@ trim(struct mr_core *core)
 	core->rare.evicted_bytes_by_limit += core->rare.evicted_bytes - bytes;
 }
 
-static void
-clear(struct mr_core *core)
+void
+mr_core_clear_between(struct mr_core *core)
 {
 	uint64_t blocks = core->rare.evicted_blocks, bytes = core->rare.evicted_bytes;
 
@@ -293,7 +293,7 @@ mr_core_other_malloc_ends(struct mr_core *core)
 	if (is_loose(core))
 		trim(core);
 	if (core->policy.clear_every && core->mallocs % core->policy.clear_every == 0)
-		clear(core);
+		mr_core_clear_between(core);
 }
 
 static bool
@@ -465,7 +465,7 @@ mr_core_set_memory_limit(struct mr_core *core, uint64_t limit)
 void
 mr_core_clear(struct mr_core *core)
 {
-	clear(core);
+	mr_core_clear_between(core);
 	mr_core_watch(core, core->plain);
 }
 

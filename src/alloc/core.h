@@ -134,6 +134,7 @@ void mr_core_cancel(struct mr_core *core, uint32_t block);
 uint64_t mr_core_set_limit(struct mr_core *core, uint64_t limit);
 uint64_t mr_core_set_memory_limit(struct mr_core *core, uint64_t limit);
 void mr_core_clear(struct mr_core *core);
+void mr_core_clear_between(struct mr_core *core); /* two events, being none */
 void mr_core_reset_peak(struct mr_core *core);
 void mr_core_result(const struct mr_core *core, struct mr_result *out);
 

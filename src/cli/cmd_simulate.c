@@ -18,6 +18,7 @@
 #include "report/finding.h"
 #include "report/page.h"
 #include "report/result.h"
+#include "sim/detail.h"
 #include "sim/diagnose.h"
 
 struct options {
@@ -83,7 +84,7 @@ static const struct mr_option_use uses[] = {
 	{0},
 };
 
-/* Where the events of a reading go to, with those that --clear-at adds. */
+/* Where the events of a reading go to, and where --clear-at clears. */
 struct feed {
 	struct mr_detail *detail;       /* of the first reading */
 	struct mr_diagnosis *diagnosis; /* of the second */
@@ -111,15 +112,17 @@ carry_out(struct feed *feed, const struct mr_event *events, size_t count,
 static enum mr_status
 take(void *context, const struct mr_event *events, size_t count, struct mr_error *err)
 {
-	static const struct mr_event clear = {.op = MR_OP_CLEAR_CACHE};
 	struct feed *feed = context;
 	enum mr_status st = carry_out(feed, events, count, err);
 
-	if (!st && feed->clear.phase && mr_clear_at(&feed->clear, &events[count - 1])) {
-		st = carry_out(feed, &clear, 1, err);
-		feed->cleared = true;
-	}
-	return st;
+	if (st || !feed->clear.phase || !mr_clear_at(&feed->clear, &events[count - 1]))
+		return st;
+	if (feed->detail)
+		mr_detail_clear(feed->detail);
+	else
+		mr_diagnosis_clear(feed->diagnosis);
+	feed->cleared = true;
+	return MR_OK;
 }
 
 /* Whether the phase to clear at, if there is one, was in the trace. */

@@ -375,6 +375,16 @@ mr_detail_core(const struct mr_detail *detail)
 }
 
 void
+mr_detail_clear(struct mr_detail *detail)
+{
+	detail->event++; /* the next event is the first without what goes */
+	mr_sim_clear(detail->sim);
+	detail->event--;
+	mr_sim_clear(detail->endless);
+	mr_bound_clear(&detail->bound);
+}
+
+void
 mr_detail_watch(struct mr_detail *detail, mr_detail_left *left, void *context)
 {
 	detail->left = left;

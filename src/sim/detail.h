@@ -22,6 +22,9 @@ void mr_detail_fates(const struct mr_detail *detail, uint64_t out[MR_FATE_COUNT]
 
 const struct mr_core *mr_detail_core(const struct mr_detail *detail);
 
+/* As mr_sim_clear(). */
+void mr_detail_clear(struct mr_detail *detail);
+
 /*
  * Called for each block that leaves the cache, `age` events after it came there,
  * to be reused or (evicted) for good.

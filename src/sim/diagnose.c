@@ -6,6 +6,7 @@
 
 #include "alloc/core.h"
 #include "base/error.h"
+#include "sim/sim.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -212,13 +213,12 @@ static enum mr_status
 run_cleared(struct mr_candidate *candidate, const struct mr_event *events, size_t count,
 	struct mr_error *err)
 {
-	static const struct mr_event clear = {.op = MR_OP_CLEAR_CACHE};
 	enum mr_status st = MR_OK;
 
 	for (size_t i = 0; i < count && !st; i++) {
 		st = mr_sim_run(candidate->sim, &events[i], 1, err);
 		if (!st && mr_clear_at(&candidate->clear, &events[i]))
-			st = mr_sim_run(candidate->sim, &clear, 1, err);
+			mr_sim_clear(candidate->sim);
 	}
 	return st;
 }
@@ -237,6 +237,13 @@ mr_diagnosis_run(struct mr_diagnosis *d, const struct mr_event *events, size_t c
 			: mr_sim_run(candidate->sim, events, count, err);
 	}
 	return st;
+}
+
+void
+mr_diagnosis_clear(struct mr_diagnosis *d)
+{
+	for (size_t i = 0; i < d->count; i++)
+		mr_sim_clear(d->candidates[i].sim);
 }
 
 /* --- what helps */

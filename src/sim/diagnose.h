@@ -34,6 +34,9 @@ struct mr_words {
 	char call[64];
 };
 
+/* As mr_sim_clear(), for all that is tried. */
+void mr_diagnosis_clear(struct mr_diagnosis *diagnosis);
+
 /*
  * Puts a candidate that gains into words. sizes: the number of the finding that has
  * told already how sizes make mallocs miss; 0: none has.

@@ -271,6 +271,12 @@ mr_sim_run(struct mr_sim *sim, const struct mr_event *events, size_t count,
 }
 
 void
+mr_sim_clear(struct mr_sim *sim)
+{
+	mr_core_clear_between(&sim->core);
+}
+
+void
 mr_sim_result(const struct mr_sim *sim, struct mr_result *out)
 {
 	if (sim->is_torch) {

@@ -208,6 +208,10 @@ findings,0,hits_then,2
 # clearing at a phase, which a number in the mark does not change
 $ memreplay simulate small.jsonl --clear-at="second phase" -e cleared_blocks==3 -e cleared_bytes==420 -e evictions_by_limit==0 >table; sed "s/second/7/" small.jsonl | memreplay simulate - --clear-at="# phase" -e cleared_blocks==3 >table
 
+# ... which is no event, nor one of those over a limit
+$ memreplay simulate small.jsonl --clear-at="second phase" --findings=always -f json 2>/dev/null | grep -c '"events":.19'
+2
+$ (head -n 1 small.jsonl; printf '{"op":"malloc","id":1,"size":8}\n{"op":"free","id":1}\n{"op":"malloc","id":2,"size":5000}\n{"op":"mark","name":"phase"}\n{"op":"free","id":2}\n') | memreplay simulate --clear-at=phase -e events==5 -e events_over_memory_limit==1 -e mean_cached_bytes==4 -e mean_stale_bytes==4 - >table
 $ memreplay simulate small.jsonl --clear-at=nosuch
 ! memreplay: small.jsonl: there is no phase "nosuch" to clear at
 ? 1
