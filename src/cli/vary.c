@@ -6,10 +6,11 @@
 
 #include "base/error.h"
 
+/* In place of the first knob, cache_limit: each curve is over that. */
 static const char *
 name_at(size_t index)
 {
-	return index ? mr_setup_knob_at(index - 1) : "policy";
+	return index ? mr_setup_knob_at(index) : "policy";
 }
 
 static const struct mr_option rows[] = {
@@ -111,6 +112,10 @@ mr_variants_make(struct mr_variants *out, const struct mr_vary_options *vary,
 		if (!strchr(text, '='))
 			return mr_fail(err, MR_EINVAL,
 				"--vary: \"%.40s\" is not KNOB=A,B,C", text);
+		if (!strncmp(text, "cache_limit=", 12))
+			return mr_fail(err, MR_EINVAL,
+				"--vary: each curve is over cache_limit already; "
+				"--limits says at which");
 		count *= values_of(text);
 		if (count > MR_VARY_MOST)
 			return mr_fail(err, MR_EINVAL,

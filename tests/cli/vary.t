@@ -20,6 +20,12 @@ $ memreplay sweep --vary round --limits=1K small.jsonl
 ! Try 'memreplay sweep --help'.
 ? 2
 
+# what each curve is over
+$ memreplay sweep --vary cache_limit=1M,2M small.jsonl
+! memreplay: sweep: --vary: each curve is over cache_limit already; --limits says at which
+! Try 'memreplay sweep --help'.
+? 2
+
 $ memreplay sweep --vary policy=mlx-cpu,x small.jsonl
 ! memreplay: sweep: --vary: there is no policy "x"
 ! Try 'memreplay sweep --help'.
