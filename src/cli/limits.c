@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/limits.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +14,9 @@
 #define AUTO_STEPS     8
 /* A point off the straight line between its neighbours by this is shown. */
 #define AUTO_BEND 0.01
-#define GROUP     16    /* limits that are swept together */
-#define RANGE_MAX 16384 /* points of a range that can be swept apart */
+#define GROUP     16                  /* limits that are swept together */
+#define RANGE_MAX 16384               /* points of a range that can be swept apart */
+#define MOST      (UINT64_C(1) << 20) /* points of a range: each takes memory and a row */
 
 static const struct mr_option rows[] = {
 	{MR_OPTION_TEXT, 'L', "limits", "WHICH", "auto", .of_cache = true,
@@ -90,6 +92,24 @@ next_size(uint64_t *out, const char **text, char end, struct mr_error *err)
 	return mr_size_parse(out, copy, err);
 }
 
+/* Whether there is room for the limits of a range that has an end. */
+static enum mr_status
+check_count(const struct mr_sweep_options *o, const char *option, struct mr_error *err)
+{
+	uint64_t steps;
+
+	/* a step of 1 byte makes points only where something changes */
+	if (o->to == MR_UNLIMITED || o->resolution <= 1)
+		return MR_OK;
+	steps = (o->to - o->from) / o->resolution;
+	if (steps < MOST)
+		return MR_OK;
+	return mr_fail(err, MR_EINVAL,
+		"--%s: that makes %" PRIu64 " limits, and at most %" PRIu64
+		" are possible; a step of 1 tries those at which something changes",
+		option, steps + 1, MOST);
+}
+
 static enum mr_status
 make_range(struct mr_limits *limits, const char *text, struct mr_error *err)
 {
@@ -105,7 +125,7 @@ make_range(struct mr_limits *limits, const char *text, struct mr_error *err)
 		return mr_fail(err, MR_EINVAL,
 			"--limits: LO:HI:STEP needs LO <= HI, both limited, and STEP > "
 			"0");
-	return MR_OK;
+	return check_count(o, "limits", err);
 }
 
 static int
@@ -159,7 +179,7 @@ mr_limits_make(struct mr_limits *out, const struct mr_sweep_group_options *optio
 				err, MR_EINVAL, "--resolution: expected 1 byte or more");
 		if (options->from.value > options->to.value)
 			return mr_fail(err, MR_EINVAL, "--from is above --to");
-		return MR_OK;
+		return check_count(&out->options, "resolution", err);
 	}
 	if (!strcmp(text, "auto"))
 		return make_auto(out, err);

@@ -48,6 +48,20 @@ $ memreplay sweep --limits=3:2:1 small.jsonl
 ! Try 'memreplay sweep --help'.
 ? 2
 
+# more limits than there is room for, and a step that does not need it
+$ memreplay sweep --limits=0:1T:2 small.jsonl
+! memreplay: sweep: --limits: that makes 549755813889 limits, and at most 1048576 are possible; a step of 1 tries those at which something changes
+! Try 'memreplay sweep --help'.
+? 2
+
+$ memreplay sweep --limits=exact --to=2M --resolution=2 small.jsonl
+! memreplay: sweep: --resolution: that makes 1048577 limits, and at most 1048576 are possible; a step of 1 tries those at which something changes
+! Try 'memreplay sweep --help'.
+? 2
+
+$ memreplay sweep --limits=0:1T:1 --format=csv small.jsonl | wc -l
+7
+
 $ memreplay sweep --policy=none small.jsonl
 ! memreplay: small.jsonl: the policy none has no cache limit
 ? 2
