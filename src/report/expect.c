@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "base/units.h"
 #include "report/doc.h"
+#include "report/result.h"
 
 /* Longer ones first: the first that fits is meant. */
 static const struct {
@@ -101,6 +102,18 @@ mr_metric_bare_name(const char *name)
 	return name;
 }
 
+/* Says whether it is the policy that has no such metric, or the command. */
+static enum mr_status
+refuse(const char *name, const struct mr_metric *metric, unsigned sections,
+	struct mr_error *err)
+{
+	bool known = !(sections & MR_SECTION_TORCH) &&
+		metric->sections & (MR_CACHE_SECTIONS | MR_SECTION_DETAIL);
+
+	return mr_fail(err, MR_EINVAL, "\"%s\" is not counted %s", name,
+		known ? "by this command" : "under this policy");
+}
+
 static enum mr_status
 find_metric(struct mr_expect *out, const char *name, const struct mr_metric *rows,
 	size_t count, unsigned sections, struct mr_error *err)
@@ -115,10 +128,7 @@ find_metric(struct mr_expect *out, const char *name, const struct mr_metric *row
 		if (strcmp(rows[i].name, nearest.text) != 0)
 			continue;
 		if (!counted)
-			return mr_fail(err, MR_EINVAL,
-				"\"%s\" is not counted under this policy, or by this "
-				"command",
-				name);
+			return refuse(name, &rows[i], sections, err);
 		out->metric = &rows[i];
 		return MR_OK;
 	}

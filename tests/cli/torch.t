@@ -178,13 +178,18 @@ $ memreplay tune --device-memory=1G small.jsonl small.jsonl
 
 # each policy is held to what it counts: a figure that it has not is no 0.
 $ memreplay simulate --expect='peak_reserved_bytes<=270M' small.jsonl
-! memreplay: simulate: --expect: "peak_reserved_bytes" is not counted under this policy, or by this command
+! memreplay: simulate: --expect: "peak_reserved_bytes" is not counted under this policy
 ! Try 'memreplay simulate --help'.
 ? 2
 
 $ memreplay simulate --policy=torch-cuda --expect='peak_cached_bytes<=0' small.jsonl
-! memreplay: simulate: --expect: "peak_cached_bytes" is not counted under this policy, or by this command
+! memreplay: simulate: --expect: "peak_cached_bytes" is not counted under this policy
 ! Try 'memreplay simulate --help'.
+? 2
+
+$ memreplay tune --expect='mean_cached_bytes<=0' small.jsonl
+! memreplay: tune: --expect: "mean_cached_bytes" is not counted by this command
+! Try 'memreplay tune --help'.
 ? 2
 
 $ memreplay sweep --limits=1K --format=csv small.jsonl | grep -c ooms
