@@ -141,6 +141,13 @@ $ memreplay simulate --policy=torch-cuda --set memory=5M -f json older.jsonl | g
 ~ "memory":	5242880
 ~ "ooms":	1
 
+$ memreplay diff --policy=torch-cuda --set memory=5M --with memory=6M -e ooms==-1 older.jsonl >table
+!~ A ran out of memory at event
+
+$ memreplay simulate --policy=torch-cuda --set memory=5M -f json older.jsonl >saved.json; memreplay diff --policy=torch-cuda --set memory=5M -e ooms==+0 -e peak_reserved_bytes==+0 saved.json older.jsonl >table
+!~ A ran out of memory at event
+!~ B ran out of memory at event
+
 $ memreplay report --policy=torch-cuda --set memory=5M -o older.html older.jsonl && grep -oE 'The device also holds 4 MiB|Memory runs out' older.html
 Memory runs out
 The device also holds 4 MiB
