@@ -97,6 +97,18 @@ make(struct mr_variant *variant, size_t number, const struct mr_texts *vary,
 	return st ? st : mr_setup_make(&variant->setup, &own, NULL, header, err);
 }
 
+static enum mr_status
+refuse_limit(const char *option, const struct mr_texts *texts, struct mr_error *err)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		if (!strncmp(texts->items[i], "cache_limit=", 12))
+			return mr_fail(err, MR_EINVAL,
+				"--%s: each curve is over cache_limit already; "
+				"--limits says at which",
+				option);
+	return MR_OK;
+}
+
 enum mr_status
 mr_variants_make(struct mr_variants *out, const struct mr_vary_options *vary,
 	const struct mr_policy_options *policy, const struct mr_header *header,
@@ -106,16 +118,15 @@ mr_variants_make(struct mr_variants *out, const struct mr_vary_options *vary,
 	size_t count = 1;
 
 	*out = (struct mr_variants){.varied = vary->texts.count};
+	if ((st = refuse_limit("vary", &vary->texts, err)) ||
+		(st = refuse_limit("set", &policy->knobs, err)))
+		return st;
 	for (size_t i = 0; i < vary->texts.count; i++) {
 		const char *text = vary->texts.items[i];
 
 		if (!strchr(text, '='))
 			return mr_fail(err, MR_EINVAL,
 				"--vary: \"%.40s\" is not KNOB=A,B,C", text);
-		if (!strncmp(text, "cache_limit=", 12))
-			return mr_fail(err, MR_EINVAL,
-				"--vary: each curve is over cache_limit already; "
-				"--limits says at which");
 		count *= values_of(text);
 		if (count > MR_VARY_MOST)
 			return mr_fail(err, MR_EINVAL,

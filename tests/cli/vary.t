@@ -26,6 +26,11 @@ $ memreplay sweep --vary cache_limit=1M,2M small.jsonl
 ! Try 'memreplay sweep --help'.
 ? 2
 
+$ memreplay sweep --set cache_limit=1M small.jsonl
+! memreplay: sweep: --set: each curve is over cache_limit already; --limits says at which
+! Try 'memreplay sweep --help'.
+? 2
+
 $ memreplay sweep --vary policy=mlx-cpu,x small.jsonl
 ! memreplay: sweep: --vary: there is no policy "x"
 ! Try 'memreplay sweep --help'.
