@@ -5,14 +5,21 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Relocations: some processors have theirs with an addend, at the end of each. */
+struct table {
+	const char *at;
+	size_t bytes, each;
+};
+
 /* Whether a table of relocations has one for the symbol. */
 static bool
-relocates(const ElfW(Rela) * table, size_t bytes, const ElfW(Sym) * symbols,
-	const char *strings, const char *symbol)
+relocates(const struct table *table, const ElfW(Sym) * symbols, const char *strings,
+	const char *symbol)
 {
-	for (size_t i = 0; table && i < bytes / sizeof(*table); i++) {
-		size_t index = sizeof(void *) == 8 ? ELF64_R_SYM(table[i].r_info)
-						   : ELF32_R_SYM(table[i].r_info);
+	for (size_t at = 0; table->at && at < table->bytes; at += table->each) {
+		const ElfW(Rel) *entry = (const void *)(table->at + at);
+		size_t index = sizeof(void *) == 8 ? ELF64_R_SYM(entry->r_info)
+						   : ELF32_R_SYM(entry->r_info);
 
 		if (index && !strcmp(strings + symbols[index].st_name, symbol))
 			return true;
@@ -23,31 +30,44 @@ relocates(const ElfW(Rela) * table, size_t bytes, const ElfW(Sym) * symbols,
 bool
 mr_asks_for(const ElfW(Dyn) * dynamic, const char *symbol)
 {
-	const ElfW(Rela) *calls = NULL, *data = NULL;
+	struct table calls = {.each = sizeof(ElfW(Rela))};
+	struct table with = {.each = sizeof(ElfW(Rela))};
+	struct table without = {.each = sizeof(ElfW(Rel))};
 	const ElfW(Sym) *symbols = NULL;
 	const char *strings = NULL;
-	size_t call_bytes = 0, data_bytes = 0;
 
 	for (const ElfW(Dyn) *entry = dynamic; entry->d_tag != DT_NULL; entry++) {
 		void *address = (void *)entry->d_un.d_ptr;
+		size_t value = entry->d_un.d_val;
 
 		if (entry->d_tag == DT_JMPREL)
-			calls = address;
+			calls.at = address;
 		else if (entry->d_tag == DT_PLTRELSZ)
-			call_bytes = entry->d_un.d_val;
+			calls.bytes = value;
+		else if (entry->d_tag == DT_PLTREL && value == DT_REL)
+			calls.each = sizeof(ElfW(Rel));
 		else if (entry->d_tag == DT_RELA)
-			data = address;
+			with.at = address;
 		else if (entry->d_tag == DT_RELASZ)
-			data_bytes = entry->d_un.d_val;
+			with.bytes = value;
+		else if (entry->d_tag == DT_REL)
+			without.at = address;
+		else if (entry->d_tag == DT_RELSZ)
+			without.bytes = value;
 		else if (entry->d_tag == DT_SYMTAB)
 			symbols = address;
 		else if (entry->d_tag == DT_STRTAB)
 			strings = address;
 	}
 	return symbols && strings &&
-		(relocates(calls, call_bytes, symbols, strings, symbol) ||
-			relocates(data, data_bytes, symbols, strings, symbol));
+		(relocates(&calls, symbols, strings, symbol) ||
+			relocates(&with, symbols, strings, symbol) ||
+			relocates(&without, symbols, strings, symbol));
 }
+
+/* operator new(size_t) and new[], as the compiler names them */
+#define NEW       (sizeof(size_t) == 8 ? "_Znwm" : "_Znwj")
+#define NEW_ARRAY (sizeof(size_t) == 8 ? "_Znam" : "_Znaj")
 
 /* Where an allocator lies that has operators of its own. */
 struct operators {
@@ -77,7 +97,7 @@ look(struct dl_phdr_info *info, size_t size, void *context)
 
 		if (part->p_type == PT_DYNAMIC)
 			operators->used =
-				mr_asks_for(at, "_Znwm") || mr_asks_for(at, "_Znam");
+				mr_asks_for(at, NEW) || mr_asks_for(at, NEW_ARRAY);
 	}
 	return operators->used;
 }
@@ -103,6 +123,6 @@ mr_asks_for_operators(const void *allocator)
 	if (!operators.base || operators.base == base_of(libc))
 		return false;
 	dl_iterate_phdr(look, &operators);
-	found = operators.used ? dlsym(RTLD_NEXT, "_Znwm") : NULL;
+	found = operators.used ? dlsym(RTLD_NEXT, NEW) : NULL;
 	return found && base_of(found) == operators.base;
 }
