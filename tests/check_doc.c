@@ -152,6 +152,28 @@ START_TEST(rows_in_every_form)
 }
 END_TEST
 
+/* Widths looked for in each row anew would take longer than anybody waits. */
+START_TEST(a_table_may_have_many_rows)
+{
+	const size_t rows = 50000;
+	struct mr_doc doc = {0};
+	size_t lines = 0;
+	char *text;
+
+	mr_doc_begin(&doc, "rows", 2);
+	for (size_t i = 0; i < rows; i++) {
+		mr_doc_count(&doc, "a", i % 10);
+		mr_doc_text(&doc, "b", "x");
+	}
+	text = print(&doc, MR_OUTPUT_TABLE);
+	for (const char *at = text; (at = strchr(at, '\n')); at++)
+		lines++;
+	ck_assert_uint_eq(lines, rows + 2);
+	free(text);
+	mr_doc_fini(&doc);
+}
+END_TEST
+
 START_TEST(a_document_without_memory_says_so)
 {
 	struct mr_doc doc = {.failed = true};
@@ -175,6 +197,7 @@ main(void)
 	tcase_add_test(tcase, facts_in_csv);
 	tcase_add_test(tcase, facts_in_a_table);
 	tcase_add_test(tcase, rows_in_every_form);
+	tcase_add_test(tcase, a_table_may_have_many_rows);
 	tcase_add_test(tcase, a_document_without_memory_says_so);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

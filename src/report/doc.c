@@ -135,8 +135,7 @@ mr_doc_print(const struct mr_doc *doc, enum mr_output_format format,
 		return mr_fail_memory(err);
 	switch (format) {
 	case MR_OUTPUT_TABLE:
-		mr_doc_print_table(doc, screen ? screen : &file, out);
-		break;
+		return mr_doc_print_table(doc, screen ? screen : &file, out, err);
 	case MR_OUTPUT_JSON:
 		return mr_doc_print_json(doc, out, err);
 	case MR_OUTPUT_CSV:

@@ -94,8 +94,8 @@ void mr_doc_fini(struct mr_doc *doc);
 /* The three forms that mr_doc_print() chooses from. */
 MR_MUST_CHECK enum mr_status mr_doc_print_json(
 	const struct mr_doc *doc, FILE *out, struct mr_error *err);
-void mr_doc_print_table(
-	const struct mr_doc *doc, const struct mr_screen *screen, FILE *out);
+MR_MUST_CHECK enum mr_status mr_doc_print_table(const struct mr_doc *doc,
+	const struct mr_screen *screen, FILE *out, struct mr_error *err);
 void mr_doc_print_csv(const struct mr_doc *doc, FILE *out);
 
 /*

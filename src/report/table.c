@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "report/doc.h"
@@ -123,12 +125,13 @@ is_share(const struct mr_doc_section *section, size_t column)
 
 /* How wide a bar can be; 0: they do not fit, or there are none. */
 static int
-bar_width(const struct mr_doc_section *section, const struct mr_screen *screen)
+bar_width(const struct mr_doc_section *section, const int *widths,
+	const struct mr_screen *screen)
 {
 	int room = screen->width - 1, bars = 0;
 
 	for (size_t column = 0; column < section->columns; column++) {
-		room -= GAP + column_width(section, column);
+		room -= GAP + widths[column];
 		bars += is_share(section, column);
 	}
 	room = bars ? room / bars - GAP : 0;
@@ -137,10 +140,9 @@ bar_width(const struct mr_doc_section *section, const struct mr_screen *screen)
 
 /* row 0 is the heading. */
 static void
-print_bars(const struct mr_doc_section *section, size_t row,
+print_bars(const struct mr_doc_section *section, size_t row, int width,
 	const struct mr_screen *screen, FILE *out)
 {
-	int width = bar_width(section, screen);
 	int blanks = GAP;
 
 	for (size_t column = 0; width && column < section->columns; column++) {
@@ -166,16 +168,21 @@ print_bars(const struct mr_doc_section *section, size_t row,
 	}
 }
 
+/* widths: room for those of the columns, which are found once. */
 static void
-print_rows(
-	const struct mr_doc_section *section, const struct mr_screen *screen, FILE *out)
+print_rows(const struct mr_doc_section *section, int *widths,
+	const struct mr_screen *screen, FILE *out)
 {
 	char text[MR_CELL_SIZE];
+	int bar;
 
 	if (!section->count) {
 		fputs("  none\n", out);
 		return;
 	}
+	for (size_t column = 0; column < section->columns; column++)
+		widths[column] = column_width(section, column);
+	bar = bar_width(section, widths, screen);
 	for (size_t row = 0; row <= section->count / section->columns; row++) {
 		for (size_t column = 0; column < section->columns; column++) {
 			const struct mr_item *item = &section->items[column];
@@ -185,33 +192,42 @@ print_rows(
 				item += (row - 1) * section->columns;
 			fprintf(out, "%*s", GAP, "");
 			print_text(out, row ? human(text, &item->cell) : item->key,
-				right || column + 1 < section->columns
-					? column_width(section, column)
-					: 0,
+				right || column + 1 < section->columns ? widths[column]
+								       : 0,
 				right);
 		}
-		print_bars(section, row, screen, out);
+		print_bars(section, row, bar, screen, out);
 		putc('\n', out);
 	}
 }
 
-void
-mr_doc_print_table(const struct mr_doc *doc, const struct mr_screen *screen, FILE *out)
+enum mr_status
+mr_doc_print_table(const struct mr_doc *doc, const struct mr_screen *screen, FILE *out,
+	struct mr_error *err)
 {
+	size_t columns = 0;
 	int key_width = 0;
+	int *widths;
 
-	for (size_t i = 0; i < doc->count; i++)
-		for (size_t j = 0;
-			!doc->sections[i].columns && j < doc->sections[i].count; j++)
-			key_width =
-				wider(key_width, width_of(doc->sections[i].items[j].key));
+	for (size_t i = 0; i < doc->count; i++) {
+		const struct mr_doc_section *section = &doc->sections[i];
+
+		columns = section->columns > columns ? section->columns : columns;
+		for (size_t j = 0; !section->columns && j < section->count; j++)
+			key_width = wider(key_width, width_of(section->items[j].key));
+	}
+	widths = malloc((columns + 1) * sizeof(*widths));
+	if (!widths)
+		return mr_fail_memory(err);
 	for (size_t i = 0; i < doc->count; i++) {
 		if (i)
 			putc('\n', out);
 		print_title(out, doc->sections[i].name);
 		if (doc->sections[i].columns)
-			print_rows(&doc->sections[i], screen, out);
+			print_rows(&doc->sections[i], widths, screen, out);
 		else
 			print_facts(&doc->sections[i], key_width, out);
 	}
+	free(widths);
+	return MR_OK;
 }
