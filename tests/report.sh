@@ -95,6 +95,15 @@ same_page() {
 }
 ok "a page is the same again, with any number of threads" same_page
 
+# Of so many curves each has its rows of numbers, and the legend its lines.
+many() {
+	set -- "$trace" "$trace" "$trace" "$trace"
+	"$memreplay" report -o many.html "$@" "$@" "$@" "$@" 2>err || return
+	[ ! -s err ] && tr -d '\n' <many.html |
+		grep -q 'id="figure-curve".*<summary>Numbers</summary>'
+}
+ok "as many traces as a page has room for" many
+
 one_file() {
 	! grep -oE '(src|href|url|xlink:href)[=(]"?[^#"d][^ >]*|<script|@import' one.html
 }

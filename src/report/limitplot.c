@@ -165,8 +165,8 @@ number(struct mr_numbers *numbers, const struct mr_subject *subjects, size_t cou
 			if (point->cache_limit == MR_UNLIMITED)
 				continue;
 			/* the picture of several has no stretch of one alone */
-			mr_numbers_span(
-				numbers, count == 1 ? from : 0, count == 1 ? to : 0);
+			if (count == 1)
+				mr_numbers_span(numbers, from, to);
 			mr_doc_text(&numbers->doc, "trace", subject->name);
 			mr_doc_bytes(&numbers->doc, "cache limit", point->cache_limit);
 			mr_doc_bytes(&numbers->doc, "the same from", point->valid_from);
