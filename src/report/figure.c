@@ -14,6 +14,7 @@
 #define WIDE_POINTS   360
 #define NARROW_POINTS 140
 #define CURVE_HIGHER  40
+#define CURVE_KEY     4 /* lines of a legend for which that is room enough */
 
 /* A figure: where it stands, what it says, and what draws it. */
 struct figure {
@@ -199,6 +200,15 @@ curve_key(size_t count, bool narrow)
 	if (count == 1)
 		return narrow ? 2 : 1;
 	return narrow ? (int)count : 1 + (int)count / 3;
+}
+
+/* A longer legend is not to be had at the cost of the curves. */
+static int
+curve_higher(int key_lines)
+{
+	int more = key_lines > CURVE_KEY ? key_lines - CURVE_KEY : 0;
+
+	return CURVE_HIGHER + more * MR_PLOT_KEY;
 }
 
 enum mr_status
@@ -410,7 +420,7 @@ mr_curve_draw(const struct mr_subject *subjects, size_t count, enum mr_plot_form
 	const struct mr_page page = {.subjects = subjects, .count = count};
 	const struct mr_drawing drawing = {.print = print_curve,
 		.context = &page,
-		.higher = CURVE_HIGHER,
+		.higher = curve_higher(curve_key(count, false)),
 		.wide_key = curve_key(count, false),
 		.environment = environment};
 
@@ -423,7 +433,7 @@ mr_figure_curve(const struct mr_page *page, FILE *out, struct mr_error *err)
 	const struct mr_drawing drawing = {.print = print_curve,
 		.context = page,
 		.label = "hit rate over cache limit",
-		.higher = CURVE_HIGHER,
+		.higher = curve_higher(curve_key(page->count, true)),
 		.wide_key = curve_key(page->count, false),
 		.narrow_key = curve_key(page->count, true),
 		.environment = page->environment};
