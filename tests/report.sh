@@ -95,6 +95,13 @@ same_page() {
 }
 ok "a page is the same again, with any number of threads" same_page
 
+# The limits tried by themselves reach 4 TiB, and the picture as far as they matter.
+axis() {
+	"$memreplay" sweep --plot=axis.svg "$trace" >/dev/null 2>&1 &&
+		grep -q 'cache limit, MiB' axis.svg
+}
+ok "a curve is as wide as it changes" axis
+
 # Of so many curves each has its rows of numbers, and the legend its lines.
 many() {
 	set -- "$trace" "$trace" "$trace" "$trace"

@@ -23,9 +23,12 @@ last_limit(const struct mr_subject *subject)
 {
 	uint64_t last = 0;
 
-	for (size_t i = 0; i < subject->point_count; i++)
+	for (size_t i = 0; i < subject->point_count; i++) {
 		if (subject->points[i].cache_limit != MR_UNLIMITED)
 			last = subject->points[i].cache_limit;
+		if (subject->points[i].valid_to == MR_UNLIMITED)
+			break;
+	}
 	return last;
 }
 
