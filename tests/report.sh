@@ -151,6 +151,16 @@ measured() {
 }
 ok "the command of a replay, which must be of the same trace" measured
 
+# What one backend does not tell is no figure of it, and the others stay in their rows.
+lacking() {
+	"$memreplay" replay -t none -f json "$trace" | tr -d '\n\t' |
+		sed 's/,"malloc_ns":{[^}]*},"free_ns":{[^}]*}//2' >l.json
+	"$memreplay" report -o l.html --replay=l.json "$trace" || return
+	sed -n '/id="measured"/,/<\/section>/p' l.html >rows
+	[ "$(grep -c '_ns_.*<td>.*<td><data value="null">' rows)" -eq 10 ]
+}
+ok "a replay of which some figures are gone" lacking
+
 # Every command on a page, with the options of the report, does what it says.
 commands() {
 	cp "$top_srcdir/tests/corpus/bad-kineto-devices.json" "a profile.json" || return

@@ -24,8 +24,27 @@ add_text(struct mr_doc *doc, const char *key, const cJSON *value)
 		mr_doc_none(doc, key);
 }
 
+/* Which figures are told: of threads there is nothing to tell where there were none. */
 static void
-add_backend(struct mr_doc *doc, const cJSON *backend)
+find_told(bool told[MR_FIGURE_COUNT], const cJSON *backends)
+{
+	const cJSON *backend;
+
+	for (int i = 0; i < MR_FIGURE_COUNT; i++) {
+		const char *group = mr_figures()[i].group;
+
+		told[i] = !group;
+		cJSON_ArrayForEach(backend, backends)
+		{
+			if (group && cJSON_GetObjectItemCaseSensitive(backend, group))
+				told[i] = true;
+		}
+	}
+}
+
+/* All have the same rows, as these will stand side by side. */
+static void
+add_backend(struct mr_doc *doc, const cJSON *backend, const bool told[MR_FIGURE_COUNT])
 {
 	const struct mr_figure *figures = mr_figures();
 
@@ -39,8 +58,7 @@ add_backend(struct mr_doc *doc, const cJSON *backend)
 			: backend;
 		const cJSON *value = cJSON_GetObjectItemCaseSensitive(from, figure->key);
 
-		/* of threads there is nothing to tell where there were none */
-		if (!from)
+		if (!told[i])
 			continue;
 		/* counts are whole unless they are medians of two runs */
 		if (cJSON_IsNumber(value) && figure->unit == MR_UNIT_COUNT &&
@@ -156,6 +174,7 @@ enum mr_status
 mr_measured_parse(struct mr_measured *out, const char *json, struct mr_error *err)
 {
 	const cJSON *backends, *backend;
+	bool told[MR_FIGURE_COUNT];
 	cJSON *tree;
 	enum mr_status st = mr_json_parse(&tree, json, strlen(json), NULL, err);
 
@@ -165,10 +184,11 @@ mr_measured_parse(struct mr_measured *out, const char *json, struct mr_error *er
 	backends = member(tree, "backends");
 	if (mr_json_whole(&out->events, member(member(tree, "trace"), "events")) &&
 		cJSON_IsArray(backends)) {
+		find_told(told, backends);
 		cJSON_ArrayForEach(backend, backends)
 		{
 			if (cJSON_IsObject(backend))
-				add_backend(&out->backends, backend);
+				add_backend(&out->backends, backend, told);
 		}
 	}
 	if (out->backends.failed)
