@@ -74,17 +74,18 @@ add_import(struct mr_doc *doc, cJSON **tree, const struct mr_reader *reader)
 	cJSON_ArrayForEach(item, import)
 	{
 		const char *key = item->string;
+		uint64_t number;
 
 		if (cJSON_IsString(item))
 			mr_doc_text(doc, key, item->valuestring);
 		else if (cJSON_IsBool(item))
 			mr_doc_flag(doc, key, cJSON_IsTrue(item));
-		else if (!cJSON_IsNumber(item) || item->valuedouble < 0)
+		else if (!mr_json_whole(&number, item))
 			continue;
 		else if (strstr(key, "_bytes"))
-			mr_doc_bytes(doc, key, (uint64_t)item->valuedouble);
+			mr_doc_bytes(doc, key, number);
 		else
-			mr_doc_count(doc, key, (uint64_t)item->valuedouble);
+			mr_doc_count(doc, key, number);
 	}
 }
 

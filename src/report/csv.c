@@ -89,7 +89,9 @@ print_long(const struct mr_doc *doc, FILE *out)
 			fprintf(out, "%s,", section->name);
 			if (section->columns)
 				fprintf(out, "%zu", j / section->columns);
-			fprintf(out, ",%s,", section->items[j].key);
+			putc(',', out);
+			mr_csv_text(out, section->items[j].key);
+			putc(',', out);
 			mr_csv_cell(out, &section->items[j].cell);
 			putc('\n', out);
 		}

@@ -94,7 +94,8 @@ print_facts(const struct mr_doc_section *section, int key_width, FILE *out)
 	for (size_t i = 0; i < section->count; i++) {
 		const struct mr_cell *cell = &section->items[i].cell;
 
-		fprintf(out, "  %-*s", key_width + GAP, section->items[i].key);
+		fprintf(out, "%*s", GAP, "");
+		print_text(out, section->items[i].key, key_width + GAP, false);
 		print_text(out, human(text, cell), right ? width : 0, right);
 		if (right)
 			print_exact(out, cell);

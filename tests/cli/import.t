@@ -62,3 +62,12 @@ $ printf '[{"name":"[memory]","ts":5,"args":{"Device Type":0,"Device Id":-1,"Byt
 # a byte order mark, where the format is named
 $ printf "\357\273\277id,lower,upper,size\n1,0,5,10\n" | memreplay convert --from=intervals --to=jsonl - - 2>/dev/null | grep -c op
 2
+
+# names that a trace brings along are only text, and what is no whole number is no count
+$ (printf '{"format":"alloc-trace","version":1,"import":{"\\u001b[31ma,b":1,"huge_bytes":1e300,"half":0.5,"c\\nd":2}}\n'; sed 1d small.jsonl) >names.jsonl; memreplay info names.jsonl | sed -n "/^import/,/^\$/p" | grep .; memreplay info names.jsonl -f csv | grep -A 2 ^import | tr '\033' '?' | head -n 3
+import
+  ?[31ma,b                       1
+  c?d                            2
+import,,"?[31ma,b",1
+import,,"c
+d",2
