@@ -75,6 +75,24 @@ sizes_once() {
 		[ "$(grep -c '"\?In place of finding [12],' "$work/findings")" = 1 ]
 }
 
+# NAME: a clear is advised at a phase of that name, as JSON has it, and can be followed
+# by a shell; nothing of the name reaches the terminal but what is text.
+named() {
+	"$memreplay" convert "$traces/phase_change.mrt.gz" - --to=jsonl 2>/dev/null |
+		sed "s|phase infer|$1|" >"$work/named.jsonl"
+	advice clear "$work/named.jsonl" || return
+	"$memreplay" simulate "$work/named.jsonl" >"$work/table" 2>/dev/null &&
+		! LC_ALL=C grep -q "$(printf '\302\233')" "$work/table"
+}
+
+# Of a name that is too long for it nothing is advised.
+unnamed() {
+	name=$(printf '%0307d' 0 | tr 0 n)
+	named "${name%n}" && grep -q nnn "$work/findings" || return
+	named "$name"
+	! grep -q nnn "$work/findings"
+}
+
 # A block that comes and goes, and at last one for which a cached one leaves no room.
 {
 	echo '{"format":"alloc-trace","version":1}'
@@ -89,6 +107,10 @@ sizes_once() {
 traces=$top_srcdir/traces
 ok "a larger limit" advice raise_limit "$traces/mlp_train.mrt.gz"
 ok "a clear between phases" advice clear "$traces/phase_change.mrt.gz"
+ok "at a phase whose name a shell could take for commands" named \
+	"it's \`false\`; '"
+ok "at one whose name has a control character" named 'a\\u009b31mb'
+ok "at one whose name is long" unnamed
 ok "size classes" advice round "$traces/decode_step256_1m.mrt.gz"
 ok "a wider window" advice window "$traces/mlp_train.mrt.gz"
 ok "a smaller limit" advice lower_limit "$traces/limits.mrt.gz"

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define WIDTH  80
 #define INDENT 5
 
@@ -23,9 +25,17 @@ print_wrapped(const char *text, FILE *out)
 			column++;
 		}
 		column += word;
-		for (; word; word--, text++)
-			putc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text,
-				out);
+		while (word) {
+			size_t step = mr_text_sequence(text, word);
+
+			if (!step || mr_text_is_control(text, step))
+				putc('?', out);
+			else
+				fwrite(text, 1, step, out);
+			step = step ? step : 1;
+			text += step;
+			word -= step;
+		}
 		text += *text == ' ';
 	}
 	putc('\n', out);

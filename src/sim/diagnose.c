@@ -124,12 +124,13 @@ try_on_full(struct mr_diagnosis *d)
 
 /*
  * Phases that the limit makes miss while a good part of what they inherited is
- * of no use to them; those that miss most first.
+ * of no use to them; those that miss most first. None that no advice can name.
  */
 static void
 try_clears(struct mr_diagnosis *d, const struct mr_phase *phases, size_t count)
 {
 	bool taken[MR_PHASES_MAX + 2] = {false};
+	char advice[MR_FINDING_ADVICE];
 
 	for (int n = 0; n < MOST_CLEARS; n++) {
 		struct mr_candidate *candidate;
@@ -141,7 +142,8 @@ try_clears(struct mr_diagnosis *d, const struct mr_phase *phases, size_t count)
 			if (taken[i] || !phase->marks || !strcmp(phase->name, "...") ||
 				phase->inherited_idle_bytes <
 					phase->inherited_bytes / 4 ||
-				!phase->result.misses_by_limit)
+				!phase->result.misses_by_limit ||
+				!mr_finding_clear_at(advice, phase->name))
 				continue;
 			if (best == count ||
 				phase->result.misses_by_limit >

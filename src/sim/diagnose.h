@@ -14,7 +14,8 @@
 #define MR_DIAGNOSIS_MANY UINT64_C(20000000)
 
 #define MR_CANDIDATES_MAX 40
-#define MR_FINDING_TEXT   640
+#define MR_FINDING_TEXT   960
+#define MR_FINDING_ADVICE 320
 
 /* A change that may help, simulated in the second reading. */
 struct mr_candidate {
@@ -30,12 +31,15 @@ struct mr_candidate {
 /* A finding with the memory for its words. */
 struct mr_words {
 	char text[MR_FINDING_TEXT];
-	char advice[320];
+	char advice[MR_FINDING_ADVICE];
 	char call[64];
 };
 
 /* As mr_sim_clear(), for all that is tried. */
 void mr_diagnosis_clear(struct mr_diagnosis *diagnosis);
+
+/* The option that clears at a phase, for a shell; false: its name is too long for it. */
+bool mr_finding_clear_at(char advice[MR_FINDING_ADVICE], const char *phase);
 
 /*
  * Puts a candidate that gains into words. sizes: the number of the finding that has

@@ -78,6 +78,25 @@ say_memory(struct mr_words *words, const struct mr_result *before,
 		mr_size_print(now, b), mr_size_print(then, a));
 }
 
+bool
+mr_finding_clear_at(char advice[MR_FINDING_ADVICE], const char *phase)
+{
+	static const char option[] = "--clear-at='", quote[] = "'\\''";
+	char *at = advice + sizeof(option) - 1, *end = advice + MR_FINDING_ADVICE;
+
+	memcpy(advice, option, sizeof(option));
+	for (; *phase; phase++) {
+		size_t length = *phase == '\'' ? sizeof(quote) - 1 : 1;
+
+		if ((size_t)(end - at) < length + sizeof("'"))
+			return false;
+		memcpy(at, *phase == '\'' ? quote : phase, length);
+		at += length;
+	}
+	memcpy(at, "'", sizeof("'"));
+	return true;
+}
+
 static void
 write_clear(struct mr_words *words, const struct mr_candidate *candidate)
 {
@@ -92,7 +111,7 @@ write_clear(struct mr_words *words, const struct mr_candidate *candidate)
 		mr_size_print(idle, phase->inherited_idle_bytes / phase->entries),
 		mr_size_print(all, phase->inherited_bytes / phase->entries),
 		mr_count_print(times, phase->entries), phase->entries == 1 ? "" : "s");
-	snprintf(words->advice, sizeof(words->advice), "--clear-at='%s'", phase->name);
+	(void)mr_finding_clear_at(words->advice, phase->name);
 	snprintf(words->call, sizeof(words->call), "mx.clear_cache()");
 }
 
