@@ -74,6 +74,16 @@ ratio(uint64_t part, uint64_t whole)
 	return whole ? (double)part / (double)whole : 0;
 }
 
+/* As all tables have it: not 100 % where a miss remains. */
+static const char *
+percent(char text[MR_CELL_SIZE], uint64_t part, uint64_t whole)
+{
+	const struct mr_cell cell = {
+		MR_CELL_NUMBER, MR_UNIT_RATIO, .number = part, .divisor = whole};
+
+	return mr_cell_human(text, &cell);
+}
+
 /* What stands before the chart, as wide as the terminal allows. */
 enum detail { DETAIL_ALL, DETAIL_SOME, DETAIL_RATE };
 
@@ -122,13 +132,13 @@ print_row(
 	const struct mr_result *result = &point->result;
 	enum detail detail = detail_for(screen);
 	char limit[MR_TEXT_SIZE], rejected[MR_TEXT_SIZE], peak[MR_TEXT_SIZE];
-	char from[MR_TEXT_SIZE], to[MR_TEXT_SIZE];
+	char from[MR_TEXT_SIZE], to[MR_TEXT_SIZE], rate[MR_CELL_SIZE];
 
-	fprintf(out, "%14s  %6.2f %%", exact_size(limit, point->cache_limit),
-		100 * ratio(result->hits, result->mallocs));
+	fprintf(out, "%14s  %8s", exact_size(limit, point->cache_limit),
+		percent(rate, result->hits, result->mallocs));
 	if (detail != DETAIL_RATE)
-		fprintf(out, "  %6.2f %%  %11s  %11s",
-			100 * ratio(result->hit_bytes, result->requested_bytes),
+		fprintf(out, "  %8s  %11s  %11s",
+			percent(rate, result->hit_bytes, result->requested_bytes),
 			mr_count_print(rejected, result->rejected_frees),
 			mr_size_print(peak, result->peak_total_bytes));
 	if (detail == DETAIL_ALL)

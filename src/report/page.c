@@ -58,7 +58,8 @@ static void
 print_cards(FILE *out, const struct mr_subject *subject)
 {
 	const struct mr_result *now = &subject->result, *then = &subject->advised;
-	char text[96], size[MR_TEXT_SIZE];
+	const struct mr_cell rate = ratio(then->hits, then->mallocs);
+	char text[96], size[MR_TEXT_SIZE], percent[MR_CELL_SIZE];
 
 	fputs("<div class=\"cards\">\n", out);
 	snprintf(text, sizeof(text), "of the mallocs came from the cache");
@@ -71,9 +72,8 @@ print_cards(FILE *out, const struct mr_subject *subject)
 	mr_page_card(
 		out, "cache limit", bytes(now->cache_limit), "at the end of the trace");
 	if (subject->point_count) {
-		snprintf(text, sizeof(text), "there the hit rate is %.2f %%",
-			then->mallocs ? 100 * (double)then->hits / (double)then->mallocs
-				      : 0);
+		snprintf(text, sizeof(text), "there the hit rate is %s",
+			mr_cell_human(percent, &rate));
 		mr_page_card(
 			out, "recommended limit", bytes(subject->advice.limit), text);
 	}

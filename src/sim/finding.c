@@ -37,10 +37,13 @@ say(struct mr_words *words, const char *format, ...)
 	va_end(args);
 }
 
+/* Nobody should read 100 % where a miss remains. */
 static double
 percent(uint64_t part, uint64_t all)
 {
-	return all ? 100 * (double)part / (double)all : 0;
+	double percent = all ? 100 * (double)part / (double)all : 0;
+
+	return part < all && percent > 99.99 ? 99.99 : percent;
 }
 
 /* " 5 hits more: a hit rate of ...". */

@@ -184,3 +184,7 @@ $ memreplay sweep --limits=0 --resume=j --format=csv a.jsonl small.jsonl | wc -l
 $ printf x >> j; memreplay sweep --limits=0 --resume=j a.jsonl > /dev/null
 ! memreplay: j: its last 1 bytes were not written whole and are cut off
 ! memreplay: j: 1 of 1 units are done already
+
+# no 100 % where a miss remains
+$ (head -n 1 small.jsonl; seq 30000 | sed 's/.*/{"op":"malloc","id":&,"size":9}\n{"op":"free","id":&}/') | memreplay sweep -L 1M - | grep -o "1 MiB  .* %"
+1 MiB   99.99 %   99.99 %
