@@ -51,6 +51,8 @@ static enum mr_status
 add_event(struct mr_sweep *sweep, struct mr_batch *batch, const struct mr_event *event)
 {
 	sweep->ignored_limits += event->op == MR_OP_SET_CACHE_LIMIT;
+	if (event->op == MR_OP_MALLOC && event->slot >= batch->slot_count)
+		batch->slot_count = event->slot + 1;
 	batch->events[batch->count++] = *event;
 	return MR_OK;
 }

@@ -16,11 +16,13 @@
  * groups are joined. Batches are short where states multiply in them, so that
  * they are joined in time, and long elsewhere; but never so short that making
  * states ready for new sizes, which looks at each size there is, would cost an
- * event more than a constant.
+ * event more than a constant. By runs, whose states are copied for each batch, they
+ * are longer where these are large, for the same reason.
  */
 #define BATCH_MIN       256
 #define BATCH_MAX       16384
 #define SIZES_PER_EVENT 4
+#define SLOTS_PER_EVENT 8
 
 /* --- between batches */
 
@@ -242,6 +244,8 @@ gather(struct mr_sweep *sweep, struct mr_error *err)
 
 	if (sweep->by_runs) {
 		mr_spread_gather(sweep);
+		sweep->batch_size =
+			larger(BATCH_MAX, sweep->current->slot_count / SLOTS_PER_EVENT);
 		return MR_OK;
 	}
 	st = collect(sweep, err);
