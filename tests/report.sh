@@ -88,6 +88,12 @@ torch_pictures() {
 }
 ok "simulate draws PyTorch's memory, as its page does" torch_pictures
 
+# Who starts us may ignore that its children end, and we inherit that.
+ignored_ends() {
+	env --ignore-signal=CHLD "$memreplay" sweep --plot=c.svg "$trace" >/dev/null
+}
+ok "a picture where the ends of children are ignored" ignored_ends
+
 same_page() {
 	"$memreplay" report -o one.html "$trace" "$other" || return
 	"$memreplay" report -o two.html --jobs=2 "$trace" "$other" || return

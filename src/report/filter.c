@@ -139,6 +139,8 @@ run_child(struct run *run, int pipes[STREAMS][2], const char *const *argv,
 	pid_t child;
 	int status;
 
+	/* who started us may ignore the ends of children, and we would with it */
+	signal(SIGCHLD, SIG_DFL);
 	st = start(&child, pipes, argv, environment, err);
 	for (int i = 0; i < STREAMS; i++) {
 		int theirs = pipes[i][i != IN];
