@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/saving.h"
 
+#include <string.h>
+
 #include "cli/interrupt.h"
+
+/* A path for people: of what is written, "-" is another stream than of what is read. */
+static const char *
+name_of(const char *path)
+{
+	return strcmp(path, "-") ? path : "standard output";
+}
 
 int
 mr_saving_open(struct mr_saving *saving, const char *path)
@@ -13,7 +22,7 @@ mr_saving_open(struct mr_saving *saving, const char *path)
 	mr_interrupt_hold();
 	st = mr_output_open(&saving->output, path, false, &err);
 	mr_interrupt_release(st ? NULL : mr_output_temporary(saving->output));
-	return st ? mr_say_error(path, &err) : MR_EXIT_DONE;
+	return st ? mr_say_error(name_of(path), &err) : MR_EXIT_DONE;
 }
 
 int
@@ -30,7 +39,7 @@ mr_saving_finish(struct mr_saving *saving, const void *data, size_t length)
 		st = mr_output_finish(saving->output, &err);
 	saving->output = NULL;
 	mr_interrupt_release(NULL);
-	return st ? mr_say_error(saving->path, &err) : MR_EXIT_DONE;
+	return st ? mr_say_error(name_of(saving->path), &err) : MR_EXIT_DONE;
 }
 
 void

@@ -49,6 +49,11 @@ $ mkdir folder; memreplay convert --to=jsonl small.jsonl folder; status=$?; rmdi
 ! memreplay: folder: cannot create: Is a directory
 ? 1
 
+# a page on a full disk
+$ memreplay report - -o - <small.jsonl >/dev/full
+! memreplay: standard output: cannot write: No space left on device
+? 1
+
 # a full disk as output
 $ memreplay convert --to=jsonl small.jsonl /dev/full
 ! memreplay: /dev/full: cannot write: No space left on device
