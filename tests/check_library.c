@@ -60,6 +60,39 @@ START_TEST(knobs_have_names)
 }
 END_TEST
 
+/* Members can be assigned: a page of no bytes is none to round up to. */
+START_TEST(knobs_keep_their_ranges)
+{
+	struct mr_error err = {.text = ""};
+	struct mr_cache_options options = {.struct_size = sizeof(options)};
+	const struct mr_sweep_options limits = {.to = MR_UNLIMITED};
+	struct mr_cache *cache;
+	struct mr_sim *sim;
+	struct mr_sweep *sweep;
+
+	ck_assert_int_eq(mr_policy_init(&options.policy, "mlx-metal", NULL), MR_OK);
+	options.policy.page = 0;
+	ck_assert_int_eq(mr_cache_new(&cache, &options, &err), MR_EINVAL);
+	ck_assert_ptr_null(cache);
+	ck_assert_str_eq(err.text, "page: 0 is none of its values");
+	ck_assert_int_eq(mr_sim_new(&sim, &options.policy, false, NULL), MR_EINVAL);
+	ck_assert_int_eq(mr_sweep_new(&sweep, &options.policy, &limits, NULL), MR_EINVAL);
+
+	ck_assert_int_eq(mr_policy_init(&options.policy, "mlx-cpu", NULL), MR_OK);
+	options.policy.round = 3;
+	ck_assert_int_eq(mr_cache_new(&cache, &options, &err), MR_EINVAL);
+	ck_assert_str_eq(err.text, "round: 3 is none of its values");
+	options.policy.kind = (enum mr_policy_kind)(MR_POLICY_TORCH_NPU + 1);
+	ck_assert_int_eq(mr_cache_new(&cache, &options, &err), MR_EINVAL);
+	ck_assert_str_eq(err.text, "there is no policy of kind 6");
+
+	ck_assert_int_eq(mr_policy_init(&options.policy, "torch-cuda", NULL), MR_OK);
+	options.policy.torch.expandable = 2;
+	ck_assert_int_eq(mr_sim_new(&sim, &options.policy, false, &err), MR_EINVAL);
+	ck_assert_str_eq(err.text, "expandable_segments: 2 is none of its values");
+}
+END_TEST
+
 static const uint64_t no_limits[1];
 
 static const struct {
@@ -212,6 +245,7 @@ main(void)
 	tcase_add_test(tcase, a_value_is_the_count_by_its_divisor);
 	tcase_add_test(tcase, caches_have_no_segments);
 	tcase_add_test(tcase, knobs_have_names);
+	tcase_add_test(tcase, knobs_keep_their_ranges);
 	tcase_add_loop_test(tcase, sweeps_need_policies_and_limits, 0,
 		sizeof(sweeps) / sizeof(sweeps[0]));
 	tcase_add_test(tcase, curves_have_points);

@@ -55,7 +55,8 @@ struct mr_cache_options {
 /*
  * Makes an allocator. options may be NULL: mlx-cpu with a limit of 32 MiB. On
  * success *out is the caller's, to be given to mr_cache_free().
- *   MR_EINVAL  an alignment or struct_size that does not exist
+ *   MR_EINVAL  an alignment or struct_size that does not exist, or a policy that
+ *              is PyTorch's or has a value that its knob has not
  *   MR_ENOMEM
  */
 MR_API MR_MUST_CHECK enum mr_status mr_cache_new(struct mr_cache **out,

@@ -7,7 +7,8 @@
  *
  * A policy is plain data: initialise one by name, then set knobs by name and
  * text, or assign its members. Every knob is one row of one table; parsing,
- * help and reports all derive from the row.
+ * help and reports all derive from the row. What takes a policy refuses one with
+ * a value outside of a knob's row: MR_EINVAL.
  */
 
 #include <stdbool.h>

@@ -29,6 +29,7 @@ struct mr_sim;
  * Makes a simulation of policy. keep_limits: obey the trace's own
  * set_cache_limit events; otherwise they are ignored and the policy's limit
  * holds throughout. On success *out is the caller's, for mr_sim_free().
+ *   MR_EINVAL  the policy has a value that its knob has not
  *   MR_ENOMEM
  */
 MR_API MR_MUST_CHECK enum mr_status mr_sim_new(struct mr_sim **out,

@@ -44,6 +44,7 @@ struct mr_verdict {
 /*
  * Makes a verifier that starts with an empty allocator under policy. On success
  * *out is the caller's, for mr_verifier_free().
+ *   MR_EINVAL  the policy has a value that its knob has not
  *   MR_ENOMEM
  */
 MR_API MR_MUST_CHECK enum mr_status mr_verifier_new(

@@ -35,7 +35,11 @@ set_gc_limit(struct mr_core *core)
 enum mr_status
 mr_core_init(struct mr_core *core, const struct mr_policy *policy, struct mr_error *err)
 {
+	enum mr_status st = mr_policy_check(policy, err);
+
 	memset(core, 0, sizeof(*core));
+	if (st)
+		return st;
 	if (mr_policy_is_torch(policy))
 		return mr_fail(err, MR_EINVAL,
 			"the policy %s has segments and streams, not a cache limit",

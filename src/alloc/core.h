@@ -94,7 +94,11 @@ struct mr_core {
 	struct mr_sizes sizes;
 };
 
-/* Starts empty. evict may be NULL. MR_ENOMEM. */
+/* MR_EINVAL if a member that was assigned has a value that its knob has not. */
+MR_MUST_CHECK enum mr_status mr_policy_check(
+	const struct mr_policy *policy, struct mr_error *err);
+
+/* Starts empty. evict may be NULL. MR_EINVAL: the policy; MR_ENOMEM. */
 MR_MUST_CHECK enum mr_status mr_core_init(
 	struct mr_core *core, const struct mr_policy *policy, struct mr_error *err);
 void mr_core_fini(struct mr_core *core);

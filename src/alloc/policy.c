@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alloc/core.h"
 #include "alloc/round.h"
 #include "alloc/torchconf.h"
 #include "base/error.h"
@@ -207,6 +208,32 @@ parse(uint64_t *out, const struct mr_knob *knob, const char *text, struct mr_err
 	if (knob->unit == MR_UNIT_BYTES)
 		return mr_size_parse(out, text, err);
 	return mr_count_parse(out, text, err);
+}
+
+/* Whether a value is one of a knob's row. */
+static bool
+is_of(const struct mr_knob *knob, uint64_t value)
+{
+	return value >= knob->min && value <= knob->max &&
+		(!knob->choices || mr_knob_choice(knob, value));
+}
+
+enum mr_status
+mr_policy_check(const struct mr_policy *policy, struct mr_error *err)
+{
+	if ((unsigned)policy->kind >= COUNT(names))
+		return mr_fail(err, MR_EINVAL, "there is no policy of kind %u",
+			(unsigned)policy->kind);
+	for (size_t i = 0; i < COUNT(knobs); i++) {
+		const struct mr_knob *knob = &knobs[i];
+		uint64_t value = mr_knob_get(knob, policy);
+
+		if (mr_knob_applies(knob, policy) && !is_of(knob, value))
+			return mr_fail(err, MR_EINVAL,
+				"%s: %" PRIu64 " is none of its values", knob->name,
+				value);
+	}
+	return MR_OK;
 }
 
 bool

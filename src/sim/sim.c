@@ -23,7 +23,10 @@ static enum mr_status
 init_torch(struct mr_sim *sim, const struct mr_policy *policy, struct mr_error *err)
 {
 	struct mr_policy own = *policy;
+	enum mr_status st = mr_policy_check(policy, err);
 
+	if (st)
+		return st;
 	mr_policy_resolve(&own);
 	return mr_torch_run_init(&sim->torch, &own.torch, NULL, err);
 }

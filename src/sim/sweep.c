@@ -476,11 +476,14 @@ mr_sweep_new_grid(struct mr_sweep **out, const struct mr_policy *policies, size_
 	*out = NULL;
 	if (!count)
 		return mr_fail(err, MR_EINVAL, "there is no policy to sweep");
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if ((st = mr_policy_check(&policies[i], err)))
+			return st;
 		if (policies[i].kind == MR_POLICY_NONE ||
 			mr_policy_is_torch(&policies[i]))
 			return mr_fail(err, MR_EINVAL, "the policy %s has no cache limit",
 				mr_policy_name(&policies[i]));
+	}
 	sweep = calloc(1, sizeof(*sweep));
 	if (!sweep)
 		return mr_fail_memory(err);
