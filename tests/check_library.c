@@ -120,6 +120,43 @@ START_TEST(sweeps_need_policies_and_limits)
 }
 END_TEST
 
+static enum mr_status
+next_of_two(void *source, struct mr_event *event, struct mr_error *err)
+{
+	static const struct mr_event events[] = {
+		{.op = MR_OP_MALLOC, .size = 100}, {.op = MR_OP_FREE}};
+	size_t *count = source;
+
+	(void)err;
+	if (*count == 2)
+		return MR_END;
+	*event = events[(*count)++];
+	return MR_OK;
+}
+
+/* A step of the grid that leads beyond 64 bits; and under rules that take runs. */
+START_TEST(grids_can_have_one_limit)
+{
+	const struct mr_sweep_options options = {
+		.from = 3, .to = MR_UNLIMITED, .resolution = UINT64_MAX - 1};
+	const struct mr_point *points;
+	struct mr_policy policy;
+	struct mr_sweep *sweep;
+	size_t count = 0;
+
+	ck_assert_int_eq(mr_policy_init(&policy, "mlx-cpu", NULL), MR_OK);
+	policy.round = _i ? MR_ROUND_POW2 : MR_ROUND_NONE;
+	ck_assert_int_eq(mr_sweep_new(&sweep, &policy, &options, NULL), MR_OK);
+	ck_assert_int_eq(mr_sweep_run(sweep, next_of_two, &count, NULL), MR_OK);
+	ck_assert_int_eq(mr_sweep_points(sweep, &points, &count, NULL), MR_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(points[0].cache_limit, 3);
+	ck_assert_uint_eq(points[0].valid_from, 0);
+	ck_assert_uint_eq(points[0].valid_to, _i ? 128 : 100);
+	mr_sweep_free(sweep);
+}
+END_TEST
+
 START_TEST(curves_have_points)
 {
 	struct mr_tune_curve curve = {.resolution = 1, .weight = 1};
@@ -248,6 +285,7 @@ main(void)
 	tcase_add_test(tcase, knobs_keep_their_ranges);
 	tcase_add_loop_test(tcase, sweeps_need_policies_and_limits, 0,
 		sizeof(sweeps) / sizeof(sweeps[0]));
+	tcase_add_loop_test(tcase, grids_can_have_one_limit, 0, 2);
 	tcase_add_test(tcase, curves_have_points);
 	tcase_add_test(tcase, nothing_can_be_freed);
 	tcase_add_test(tcase, steps_tell_what_came_of_them);

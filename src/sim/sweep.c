@@ -415,6 +415,9 @@ set_limits(struct mr_sweep *sweep, const struct mr_sweep_options *options,
 		return mr_fail(err, MR_EINVAL, "there are no limits between from and to");
 	if (sweep->is_list)
 		return keep_list(sweep, options, err);
+	/* the next limit would be above 2^64 - 1, so there is this one only */
+	if (sweep->to == MR_UNLIMITED && set->from > UINT64_MAX - set->step)
+		sweep->to = set->from;
 	if (sweep->to != MR_UNLIMITED) {
 		set->step = mr_limit_step(set, sweep->to);
 		sweep->to -= (sweep->to - set->from) % set->step;
