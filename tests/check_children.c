@@ -151,6 +151,43 @@ START_TEST(a_bad_baseline_is_refused)
 }
 END_TEST
 
+#define FORGETFUL "CHECK_CHILDREN_FORGETFUL"
+
+/* A main() that replays although it was started as a child; its own would not. */
+static int
+forget(void)
+{
+	struct mr_replay_options options = {.struct_size = sizeof(options), .runs = 1};
+	struct mr_program *program = NULL;
+	struct mr_replay *replay = NULL;
+	enum mr_status st = mr_policy_init(&options.policy, "mlx-cpu", NULL);
+
+	if (!st)
+		st = mr_program_new(&program, NULL);
+	if (!st)
+		st = mr_replay_run(&replay, program, &options, NULL);
+	mr_replay_free(replay);
+	mr_program_free(program);
+	return (int)st;
+}
+
+START_TEST(a_child_that_forgets_starts_no_other)
+{
+	pid_t child = fork();
+	int status;
+
+	ck_assert_int_ge(child, 0);
+	if (!child) {
+		setenv(FORGETFUL, "1", 1);
+		execl("/proc/self/exe", "memreplay", MR_REPLAY_CHILD, (char *)NULL);
+		_exit(126);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), MR_EINVAL);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -162,6 +199,7 @@ make_suite(void)
 	tcase_add_test(tests, a_malloc_without_memory_names_its_event);
 	tcase_add_test(tests, children_die_with_their_parent);
 	ADD_LOOP(tests, a_bad_baseline_is_refused, bad_baselines);
+	tcase_add_test(tests, a_child_that_forgets_starts_no_other);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
@@ -169,5 +207,7 @@ make_suite(void)
 int
 main(int argc, char **argv)
 {
+	if (getenv(FORGETFUL))
+		return forget();
 	return bench_main(argc, argv, make_suite);
 }

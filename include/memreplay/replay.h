@@ -15,6 +15,8 @@
  *
  *     if (argc > 1 && !strcmp(argv[1], MR_REPLAY_CHILD))
  *             return mr_replay_child(argc, argv);
+ *
+ * and must not ignore SIGCHLD, nor wait for children that it does not know.
  */
 
 #include <stdbool.h>
@@ -226,8 +228,8 @@ struct mr_replay;
 /*
  * Replays program on all backends. On success, which includes that children
  * failed, *out is the caller's, for mr_replay_free().
- *   MR_EINVAL  struct_size, runs, a baseline whose name is not known, or threads
- *              that are more than 65,535
+ *   MR_EINVAL  struct_size, runs, a baseline whose name is not known, threads
+ *              that are more than 65,535, or a main() that does not begin as above
  *   MR_EIO     a baseline is not there or does not replace malloc, or no child
  *              can be started
  *   MR_ENOMEM

@@ -188,6 +188,25 @@ run(struct mr_answer *answer, char *end, const struct launch *launch, int channe
 	return MR_OK;
 }
 
+/*
+ * Whether this program was itself started anew, and did not give way to the child's
+ * main(): it would start another, and that one the next.
+ */
+static bool
+is_forgetful(void)
+{
+	static const char start[] = "memreplay\0" MR_REPLAY_CHILD;
+	char line[sizeof(start)] = "";
+	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	if (fd < 0)
+		return false;
+	length = read(fd, line, sizeof(line));
+	close(fd);
+	return length == sizeof(line) && !memcmp(line, start, sizeof(start));
+}
+
 enum mr_status
 mr_spawn(struct mr_answer *answer, char *end, const struct mr_start *start,
 	struct mr_error *err)
@@ -200,6 +219,10 @@ mr_spawn(struct mr_answer *answer, char *end, const struct mr_start *start,
 	enum mr_status st;
 
 	memset(answer, 0, sizeof(*answer));
+	if (is_forgetful())
+		return mr_fail(err, MR_EINVAL,
+			"main() does not begin with mr_replay_child(), as a program that "
+			"replays must");
 	find_program(launch.program, sizeof(launch.program));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
 		return mr_fail_errno(err, errno, "a channel to a child process");
