@@ -14,7 +14,8 @@
  * as in MLX.
  *
  * Every function below may be called from any thread at any time, save
- * mr_cache_new() and mr_cache_free().
+ * mr_cache_new() and mr_cache_free(). After fork() the child may use an allocator
+ * only if no other thread was using it: the lock may be taken there for ever.
  */
 
 #include <stdbool.h>
