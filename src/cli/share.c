@@ -248,6 +248,32 @@ start_progress(struct job *job)
 
 /* --- putting together */
 
+/*
+ * Units read the trace each for itself, on other nodes or days: it may have changed in
+ * between. Says so, and returns false, where its length shows that.
+ */
+static bool
+is_one_trace(struct job *job, size_t source)
+{
+	size_t own = job->rows * job->groups;
+	const struct mr_account *parts = &job->parts[source * own];
+	struct mr_swept *trace = &job->share->traces[source];
+
+	for (size_t i = 1; i < own; i++) {
+		if (parts[i].sweep.events == parts[0].sweep.events)
+			continue;
+		mr_progress_hide(&job->progress);
+		mr_say("%s: is not the same file for all units: some read %" PRIu64
+		       " events, some %" PRIu64,
+			mr_path_name(trace->path), parts[0].sweep.events,
+			parts[i].sweep.events);
+		trace->status = MR_EXIT_FAILED;
+		job->share->failed++;
+		return false;
+	}
+	return true;
+}
+
 /* Joins what the units of a trace came to; the first one also tells of the trace. */
 static enum mr_status
 join(struct job *job, size_t source, struct mr_error *err)
@@ -324,9 +350,14 @@ carry_out(struct job *job, struct mr_fleet *fleet, struct mr_error *err)
 	if (job->journal)
 		restore(job);
 	st = mr_fleet_lead(fleet, &job->plan, err);
-	for (size_t i = 0; i < job->share->count && !st && !fleet->stopped; i++)
-		if (!job->share->traces[i].status)
+	for (size_t i = 0; i < job->share->count && !st && !fleet->stopped; i++) {
+		if (job->share->traces[i].status)
+			continue;
+		if (is_one_trace(job, i))
 			st = join(job, i, err);
+		else
+			fleet->stopped = fleet->fail_fast;
+	}
 	return st;
 }
 
