@@ -17,6 +17,10 @@ fill(struct mr_error *err, enum mr_status status, enum mr_place place, uint64_t 
 	err->place = place;
 	err->where = where;
 	vsnprintf(err->text, sizeof(err->text), format, args);
+	/* what is quoted of an input may hold anything */
+	for (char *at = err->text; *at; at++)
+		if ((unsigned char)*at < ' ')
+			*at = '?';
 }
 
 enum mr_status
