@@ -230,6 +230,8 @@ def bad_mrt():
     put("bad-mrt-id-again.mrt", header() + block([MALLOC]) + block([MALLOC]) + end(2))
     put("bad-mrt-size-huge.mrt", header() + block(
         [{"op": "malloc", "id": 1, "size": 2 ** 63}]) + end(1))
+    put("bad-mrt-cap-huge.mrt", header() + block(
+        [{"op": "malloc", "id": 1, "size": 8, "cap": 2 ** 63}]) + end(1))
     put("bad-mrt-id-huge.mrt", header() + block(
         [{"op": "malloc", "id": 2 ** 63, "size": 8}]) + end(1))
     put("bad-mrt-time-back.mrt", header() + block([dict(MALLOC, t=9)]) +

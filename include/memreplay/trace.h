@@ -231,10 +231,13 @@ MR_API MR_MUST_CHECK enum mr_status mr_writer_open(struct mr_writer **out,
 MR_API const char *mr_writer_temporary(const struct mr_writer *writer);
 
 /*
- * Appends an event (slot is ignored).
+ * Appends an event (slot is ignored). That ids rise, times do not fall and only
+ * live ids are freed is for the caller to see to: a reader refuses other traces,
+ * and the binary format refuses to write them.
  *   MR_EIO
- *   MR_EFORMAT  the format cannot hold it: a number above 2^53 in JSON, an op
- *               that does not exist, a name that is not UTF-8 or too long
+ *   MR_EFORMAT  no trace can hold it: a number above 2^53 in JSON, an op that does
+ *               not exist, a size above 2^63 - 1, an align that is no power of two,
+ *               a name that is not UTF-8 or too long
  *   MR_ENOMEM
  */
 MR_API MR_MUST_CHECK enum mr_status mr_writer_put(
@@ -244,7 +247,8 @@ MR_API MR_MUST_CHECK enum mr_status mr_writer_put(
  * Completes the file, gives it its name and frees the writer, also on failure;
  * then nothing is left under either name. trailer_json (NULL: none) is one
  * JSON object for the end mark of the binary format; text does not hold it.
- *   MR_EIO
+ *   MR_EIO, MR_ENOMEM
+ *   MR_EINVAL  trailer_json is not a JSON object
  */
 MR_API MR_MUST_CHECK enum mr_status mr_writer_finish(
 	struct mr_writer *writer, const char *trailer_json, struct mr_error *err);

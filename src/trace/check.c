@@ -35,10 +35,21 @@ bad_id(struct mr_check *check, const struct mr_event *event, struct mr_error *er
 		event->id, check->last_id);
 }
 
-static enum mr_status
-bad_malloc(struct mr_check *check, const struct mr_event *event, struct mr_error *err)
+static bool
+can_be(const struct mr_event *event)
 {
-	check->skipped_events++;
+	uint32_t align = event->align;
+
+	return event->size <= MR_SIZE_MAX &&
+		!(event->has & MR_HAS_CAP && event->cap > MR_SIZE_MAX) &&
+		!(event->has & MR_HAS_ALIGN && (!align || align & (align - 1)));
+}
+
+enum mr_status
+mr_check_malloc(const struct mr_event *event, struct mr_error *err)
+{
+	if (can_be(event))
+		return MR_OK;
 	if (event->size > MR_SIZE_MAX)
 		return mr_fail(err, MR_EFORMAT, "size %" PRIu64 " is above 2^63 - 1",
 			event->size);
@@ -49,12 +60,6 @@ bad_malloc(struct mr_check *check, const struct mr_event *event, struct mr_error
 		err, MR_EFORMAT, "align %" PRIu32 " is not a power of two", event->align);
 }
 
-static bool
-is_good_align(uint32_t align)
-{
-	return align && !(align & (align - 1));
-}
-
 static enum mr_status
 check_malloc(struct mr_check *check, struct mr_event *event, struct mr_error *err)
 {
@@ -62,10 +67,10 @@ check_malloc(struct mr_check *check, struct mr_event *event, struct mr_error *er
 
 	if (id > MR_ID_MAX || (check->any_malloc && id <= check->last_id))
 		return bad_id(check, event, err);
-	if (event->size > MR_SIZE_MAX ||
-		(event->has & MR_HAS_CAP && event->cap > MR_SIZE_MAX) ||
-		(event->has & MR_HAS_ALIGN && !is_good_align(event->align)))
-		return bad_malloc(check, event, err);
+	if (!can_be(event)) {
+		check->skipped_events++;
+		return mr_check_malloc(event, err);
+	}
 	if (!check->any_malloc)
 		check->first_id = id;
 	else if (id != check->last_id + 1)

@@ -40,4 +40,11 @@ void mr_check_fini(struct mr_check *check);
 MR_MUST_CHECK enum mr_status mr_check_events(struct mr_check *check,
 	struct mr_event *events, size_t *count, size_t *failed, struct mr_error *err);
 
+/*
+ * Checks the sizes and the alignment of a malloc, whatever came before it.
+ *   MR_EFORMAT  err has no place
+ */
+MR_MUST_CHECK enum mr_status mr_check_malloc(
+	const struct mr_event *event, struct mr_error *err);
+
 #endif

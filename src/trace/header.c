@@ -288,7 +288,7 @@ rewrite(char **out, const char *json, const char *first, const char *const keys[
 	if ((st = mr_object_parse(&tree, &object, err)) ||
 		(st = compact(&text, json, object.length, err))) {
 		if (st == MR_EFORMAT)
-			st = mr_fail(err, MR_EINVAL, "the header is not a JSON object");
+			st = mr_fail(err, MR_EINVAL, "the text is not a JSON object");
 		goto out;
 	}
 	result = malloc(strlen(text) + strlen(first) + sizeof("{,}"));

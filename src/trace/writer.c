@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "trace/check.h"
 #include "trace/event.h"
 #include "trace/format.h"
 #include "trace/header.h"
@@ -61,6 +62,8 @@ check_event(const struct mr_event *event, struct mr_error *err)
 {
 	if (event->op >= MR_OP_COUNT)
 		return mr_fail(err, MR_EFORMAT, "there is no op %u", event->op);
+	if (event->op == MR_OP_MALLOC)
+		return mr_check_malloc(event, err);
 	if (event->op != MR_OP_MARK)
 		return MR_OK;
 	if (event->name_length > MR_NAME_MAX)
