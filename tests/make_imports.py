@@ -55,10 +55,15 @@ def rmm():
             "tid": 7},
            free(2, t=876546000, tid=7))
     put("good-rmm-csv-midnight.csv", header,
-        row("23:59:59.999999", "allocate", "0x10", 8, 0),
-        row("00:00:00.000000", "free", "0x10", 8, 0))
+        row("12:00:00.000000", "allocate", "0x10", 8, 0),
+        row("23:59:59.999999", "allocate", "0x20", 8, 0),
+        row("00:00:00.000000", "free", "0x10", 8, 0),
+        row("00:00:01.000000", "free", "0x20", 8, 0))
+    noon = 43200 * 10 ** 9  # ns from there to midnight
     events("good-rmm-csv-midnight-events.jsonl",
-           malloc(1, 8, t=0, tid=7, stream=0), free(1, t=1000, tid=7))
+           malloc(1, 8, t=0, tid=7, stream=0),
+           malloc(2, 8, t=noon - 1000, tid=7, stream=0),
+           free(1, t=noon, tid=7), free(2, t=noon + 10 ** 9, tid=7))
     put("good-rmm-csv-late.csv", header,
         row("23:59:59.999998", "allocate", "0x10", 8, 0),
         row("00:00:00.000001", "allocate", "0x20", 8, 0, thread=8),
