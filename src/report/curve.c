@@ -192,7 +192,7 @@ mr_curve_table(const struct mr_curve *curve, const struct mr_screen *screen, FIL
 {
 	char text[MR_TEXT_SIZE];
 
-	mr_print_safe(curve->path, out);
+	mr_print_safe(curve->path, strlen(curve->path), out);
 	for (size_t i = 0; i < curve->varied_count; i++)
 		fprintf(out, "%s%s", i ? ", " : " with ", curve->varied[i]);
 	fprintf(out, ": %s events, %zu points",

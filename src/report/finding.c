@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/text.h"
+#include "report/screen.h"
 
 #define WIDTH  80
 #define INDENT 5
@@ -24,18 +24,8 @@ print_wrapped(const char *text, FILE *out)
 			putc(' ', out);
 			column++;
 		}
-		column += word;
-		while (word) {
-			size_t step = mr_text_sequence(text, word);
-
-			if (!step || mr_text_is_control(text, step))
-				putc('?', out);
-			else
-				fwrite(text, 1, step, out);
-			step = step ? step : 1;
-			text += step;
-			word -= step;
-		}
+		column += (size_t)mr_print_safe(text, word, out);
+		text += word;
 		text += *text == ' ';
 	}
 	putc('\n', out);

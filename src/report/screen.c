@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/screen.h"
 
-#include <string.h>
-
 #include "base/text.h"
 
 #define EIGHTHS 8
@@ -49,13 +47,12 @@ mr_bar(const struct mr_screen *screen, double part, int width, enum mr_ink ink, 
 }
 
 int
-mr_print_safe(const char *text, FILE *out)
+mr_print_safe(const char *text, size_t length, FILE *out)
 {
-	size_t left = strlen(text);
 	int count = 0;
 
-	for (; left; count++) {
-		size_t step = mr_text_sequence(text, left);
+	for (; length; count++) {
+		size_t step = mr_text_sequence(text, length);
 
 		if (!step || mr_text_is_control(text, step))
 			putc('?', out);
@@ -63,7 +60,7 @@ mr_print_safe(const char *text, FILE *out)
 			fwrite(text, 1, step, out);
 		step = step ? step : 1;
 		text += step;
-		left -= step;
+		length -= step;
 	}
 	return count;
 }

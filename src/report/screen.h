@@ -21,7 +21,7 @@ struct mr_screen {
  * turn the direction of writing, and bytes that are no UTF-8, are shown as '?'.
  * Returns the number of characters.
  */
-int mr_print_safe(const char *text, FILE *out);
+int mr_print_safe(const char *text, size_t length, FILE *out);
 
 /* How a bar looks: what is plain, and what the eye shall find. */
 enum mr_ink { MR_INK_PLAIN, MR_INK_ALERT };

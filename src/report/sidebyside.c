@@ -287,10 +287,10 @@ print_head(const struct mr_replay_report *report, FILE *out)
 {
 	char count[MR_TEXT_SIZE], limit[MR_TEXT_SIZE];
 
-	mr_print_safe(report->path, out);
+	mr_print_safe(report->path, strlen(report->path), out);
 	if (*report->workload) {
 		fputs(" (", out);
-		mr_print_safe(report->workload, out);
+		mr_print_safe(report->workload, strlen(report->workload), out);
 		putc(')', out);
 	}
 	fprintf(out, ": %s events\n", mr_count_print(count, report->events));

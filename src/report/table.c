@@ -60,7 +60,7 @@ print_text(FILE *out, const char *text, int width, bool right)
 
 	if (right && blanks > 0)
 		fprintf(out, "%*s", blanks, "");
-	mr_print_safe(text, out);
+	mr_print_safe(text, strlen(text), out);
 	if (!right && blanks > 0)
 		fprintf(out, "%*s", blanks, "");
 }
