@@ -19,8 +19,6 @@ add_step(struct mr_sweep *sweep, struct mr_batch *batch, const struct mr_event *
 	case MR_OP_MALLOC:
 		sweep->mallocs++;
 		sweep->requested_bytes += event->size;
-		if (event->slot >= batch->slot_count)
-			batch->slot_count = event->slot + 1;
 		batch->count++;
 		return mr_ranks_class(
 			&sweep->scene.ranks, event->size, &step->class, err);
@@ -51,8 +49,6 @@ static enum mr_status
 add_event(struct mr_sweep *sweep, struct mr_batch *batch, const struct mr_event *event)
 {
 	sweep->ignored_limits += event->op == MR_OP_SET_CACHE_LIMIT;
-	if (event->op == MR_OP_MALLOC && event->slot >= batch->slot_count)
-		batch->slot_count = event->slot + 1;
 	batch->events[batch->count++] = *event;
 	return MR_OK;
 }
@@ -91,6 +87,8 @@ mr_batch_read(struct mr_sweep *sweep, struct mr_batch *batch, mr_next_event next
 		}
 		if (!st) {
 			sweep->events++;
+			if (event.op == MR_OP_MALLOC && event.slot >= batch->slot_count)
+				batch->slot_count = event.slot + 1;
 			st = sweep->by_runs ? add_event(sweep, batch, &event)
 					    : add_step(sweep, batch, &event, err);
 		}
