@@ -137,26 +137,12 @@ struct runs {
 	struct mr_setup setups[2];
 };
 
-/* Takes from the device what is older than the trace, as simulate does. */
-static enum mr_status
-leave_older(struct mr_policy *policy, struct mr_source *input)
-{
-	uint64_t older;
-
-	if (!mr_policy_is_torch(policy))
-		return MR_OK;
-	if (mr_source_older(&older, input))
-		return input->err.status;
-	mr_torch_leave(&policy->torch, older);
-	policy->memory = policy->torch.memory;
-	return MR_OK;
-}
-
 static enum mr_status
 start_runs(struct runs *runs, struct mr_source *input)
 {
 	const struct mr_header *header = mr_reader_header(input->reader);
 	struct mr_policy used;
+	uint64_t older;
 	enum mr_status st = MR_OK;
 
 	for (size_t i = 0; i < runs->count && !st; i++) {
@@ -164,7 +150,7 @@ start_runs(struct runs *runs, struct mr_source *input)
 			&runs->terms[i]->limits, header, &input->err);
 		used = runs->setups[i].policy;
 		if (!st)
-			st = leave_older(&used, input);
+			st = mr_source_leave_older(&used, &older, input);
 		if (!st)
 			st = mr_detail_new(&runs->sims[i], &used,
 				runs->setups[i].keep_limits, &input->err);

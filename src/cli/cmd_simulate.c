@@ -326,14 +326,11 @@ run_trace(struct mr_source *input, const struct options *options,
 	if (mr_setup_make(&setup, &options->policy, &options->limits,
 		    mr_reader_header(input->reader), &input->err))
 		return mr_source_failed(input);
-	if (mr_policy_is_torch(&setup.policy)) {
-		if (mr_source_older(&kept.older_bytes, input))
-			return mr_source_failed(input);
-		feed.kept = options->own.plot ? &kept : NULL;
-	}
 	used = setup;
-	mr_torch_leave(&used.policy.torch, kept.older_bytes);
-	used.policy.memory = used.policy.torch.memory;
+	if (mr_source_leave_older(&used.policy, &kept.older_bytes, input))
+		return mr_source_failed(input);
+	if (mr_policy_is_torch(&setup.policy) && options->own.plot)
+		feed.kept = &kept;
 	status = begin(&feed, &saving, input, &used, options);
 	if (!status)
 		status = mr_source_each(input, take, &feed);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/message.h"
+#include "sim/torchstudy.h"
 #include "trace/jsonvalue.h"
 
 static const char *
@@ -216,6 +217,20 @@ mr_source_older(uint64_t *bytes, struct mr_source *input)
 		*bytes = 0;
 	cJSON_Delete(header);
 	return header ? MR_OK : mr_fail_memory(&input->err);
+}
+
+enum mr_status
+mr_source_leave_older(struct mr_policy *policy, uint64_t *older, struct mr_source *input)
+{
+	enum mr_status st;
+
+	*older = 0;
+	if (!mr_policy_is_torch(policy))
+		return MR_OK;
+	st = mr_source_older(older, input);
+	mr_torch_leave(&policy->torch, *older);
+	policy->memory = policy->torch.memory;
+	return st;
 }
 
 /* What a lenient reading skipped, in words; "" if nothing. */

@@ -12,6 +12,7 @@
 #include "cli/option.h"
 #include "cli/terminal.h"
 #include "fleet/fleet.h"
+#include "memreplay/policy.h"
 #include "memreplay/trace.h"
 
 /* --from, --lenient, --device, --free-at */
@@ -78,6 +79,13 @@ MR_MUST_CHECK enum mr_status mr_source_next(struct mr_source *input);
  * is known, as its header tells; 0: none. Sets err on failure: MR_ENOMEM.
  */
 MR_MUST_CHECK enum mr_status mr_source_older(uint64_t *bytes, struct mr_source *input);
+
+/*
+ * Takes these bytes, and sets *older to them, from the device that the policy has under
+ * PyTorch's rules; other policies stay as they are, and *older is 0.
+ */
+MR_MUST_CHECK enum mr_status mr_source_leave_older(
+	struct mr_policy *policy, uint64_t *older, struct mr_source *input);
 
 /* What takes in events; a failure of its own is one of the trace's. */
 typedef enum mr_status (*mr_take_events)(
