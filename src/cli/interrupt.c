@@ -25,15 +25,41 @@ clean_up(int number)
 	raise(number);
 }
 
+static void
+do_nothing(int number)
+{
+	(void)number;
+}
+
+/* Who started us may want signals to be ignored. */
+static void
+catch_unless_ignored(const int *numbers, size_t count, const struct sigaction *action)
+{
+	struct sigaction before;
+
+	for (size_t i = 0; i < count; i++)
+		if (!sigaction(numbers[i], NULL, &before) && before.sa_handler != SIG_IGN)
+			sigaction(numbers[i], action, NULL);
+}
+
 void
 mr_interrupt_watch(void)
 {
-	struct sigaction action = {.sa_handler = clean_up}, before;
+	struct sigaction action = {.sa_handler = clean_up};
 
 	action.sa_flags = (int)((unsigned)SA_RESETHAND | SA_NODEFER);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (!sigaction(signals[i], NULL, &before) && before.sa_handler != SIG_IGN)
-			sigaction(signals[i], &action, NULL);
+	catch_unless_ignored(signals, sizeof(signals) / sizeof(signals[0]), &action);
+}
+
+void
+mr_interrupt_survive_writing(void)
+{
+	static const int of_writing[] = {SIGPIPE, SIGXFSZ};
+	const struct sigaction action = {
+		.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+
+	catch_unless_ignored(
+		of_writing, sizeof(of_writing) / sizeof(of_writing[0]), &action);
 }
 
 void

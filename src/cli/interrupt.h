@@ -19,6 +19,13 @@
 /* From now on these signals are answered, unless they were ignored before. */
 void mr_interrupt_watch(void);
 
+/*
+ * A closed pipe, or a file that may not grow, is then a failed write, which is said. The
+ * signals are caught rather than ignored, so that a program that we run has what it
+ * would have without us: exec brings their defaults back, and leaves what was ignored.
+ */
+void mr_interrupt_survive_writing(void);
+
 /* Lets the signals wait. */
 void mr_interrupt_hold(void);
 

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
@@ -148,35 +147,12 @@ keep_standard_streams(void)
 		close(fd);
 }
 
-static void
-do_nothing(int number)
-{
-	(void)number;
-}
-
-/*
- * A closed pipe, or a file that may not grow, is then a failed write, which is said. The
- * signals are caught rather than ignored, so that a program that we run has what it
- * would have without us: exec brings their defaults back, and leaves what was ignored.
- */
-static void
-survive_writing(void)
-{
-	static const int signals[] = {SIGPIPE, SIGXFSZ};
-	struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
-	struct sigaction before;
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (!sigaction(signals[i], NULL, &before) && before.sa_handler != SIG_IGN)
-			sigaction(signals[i], &action, NULL);
-}
-
 int
 main(int argc, char **argv)
 {
 	int status;
 
-	survive_writing();
+	mr_interrupt_survive_writing();
 	if (argc > 1 && !strcmp(argv[1], MR_REPLAY_CHILD))
 		return mr_replay_child(argc, argv);
 	keep_standard_streams();
